@@ -1,0 +1,302 @@
+//! Where things stand: lines, columns, colons, dashes and comments around the nodes of a document.
+
+use super::emit::Style;
+use super::tree::{Document, Kind, NONE};
+use crate::text::Span;
+
+/// The end of a line of content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LineEnd {
+    /// After the content and the comment behind it.
+    pub(super) content: usize,
+    /// After the line break; equal to `content` at the end of the text.
+    pub(super) next_line: usize,
+}
+
+/// Geometry of one document's text.
+#[derive(Clone, Copy)]
+pub(super) struct Layout<'a> {
+    pub(super) doc: &'a Document,
+    pub(super) json: bool,
+}
+
+impl<'a> Layout<'a> {
+    pub(super) fn new(doc: &'a Document) -> Self {
+        Layout { doc, json: is_json(doc) }
+    }
+
+    pub(super) fn text(&self) -> &'a str {
+        &self.doc.text
+    }
+
+    fn bytes(&self) -> &'a [u8] {
+        self.doc.text.as_bytes()
+    }
+
+    /// Start of the line that holds `at`.
+    pub(super) fn line_start(&self, at: usize) -> usize {
+        let floor = self.doc.slice.start as usize;
+        memchr::memrchr(b'\n', &self.bytes()[floor..at]).map_or(floor, |i| floor + i + 1)
+    }
+
+    /// What stands in front of `at` on its line.
+    pub(super) fn lead(&self, at: usize) -> &'a str {
+        &self.text()[self.line_start(at)..at]
+    }
+
+    /// Column of `at` in characters, from 0.
+    pub(super) fn column(&self, at: usize) -> usize {
+        self.lead(at).chars().count()
+    }
+
+    /// True when only blanks stand in front of `at` on its line.
+    pub(super) fn is_first_on_line(&self, at: usize) -> bool {
+        self.lead(at).bytes().all(|b| b == b' ' || b == b'\t')
+    }
+
+    /// The line ending used where `at` stands; that of the document's first line for its last line.
+    pub(super) fn line_ending(&self, at: usize) -> &'static str {
+        let bytes = self.bytes();
+        let next = memchr::memchr(b'\n', &bytes[at..]).map(|i| at + i);
+        let near = next.or_else(|| memchr::memrchr(b'\n', &bytes[..at]));
+        match near {
+            Some(i) if i > 0 && bytes[i - 1] == b'\r' => "\r\n",
+            _ => "\n",
+        }
+    }
+
+    /// The comment that starts at `at`.
+    pub(super) fn comment_at(&self, at: usize) -> Option<Span> {
+        let comments = &self.doc.comments;
+        comments.binary_search_by_key(&(at as u32), |span| span.start).ok().map(|i| comments[i])
+    }
+
+    /// The first byte at or after `at` that is no blank, line break or comment.
+    pub(super) fn skip_trivia(&self, mut at: usize) -> usize {
+        let bytes = self.bytes();
+        while at < self.doc.slice.end as usize {
+            match bytes[at] {
+                b' ' | b'\t' | b'\n' | b'\r' => at += 1,
+                b'#' => match self.comment_at(at) {
+                    Some(comment) => at = comment.end as usize,
+                    None => return at,
+                },
+                _ => return at,
+            }
+        }
+        at
+    }
+
+    /// The first byte at or after `at` that is no blank.
+    pub(super) fn skip_blanks(&self, mut at: usize) -> usize {
+        let bytes = self.bytes();
+        while matches!(bytes.get(at), Some(b' ' | b'\t')) {
+            at += 1;
+        }
+        at
+    }
+
+    /// Where the line ends that has content up to `at`; `None` when more content follows on it.
+    pub(super) fn line_end(&self, at: usize) -> Option<LineEnd> {
+        let bytes = self.bytes();
+        let mut end = self.skip_blanks(at);
+        let mut content = at;
+        if let Some(comment) = self.comment_at(end) {
+            end = comment.end as usize;
+            content = end;
+        }
+        match (bytes.get(end), bytes.get(end + 1)) {
+            (None, _) => Some(LineEnd { content: end, next_line: end }),
+            (Some(b'\n'), _) => Some(LineEnd { content, next_line: end + 1 }),
+            (Some(b'\r'), Some(b'\n')) => Some(LineEnd { content, next_line: end + 2 }),
+            _ => None,
+        }
+    }
+
+    /// The `:` between a key and its value; `None` for a flow key without one.
+    pub(super) fn colon(&self, key: u32) -> Option<usize> {
+        let at = self.skip_trivia(self.doc.raw(key).span.end as usize);
+        (self.bytes().get(at) == Some(&b':')).then_some(at)
+    }
+
+    /// The `-` of a block sequence item.
+    pub(super) fn dash(&self, sequence: u32, item: u32) -> Option<usize> {
+        let mut from = self.doc.raw(sequence).span.start as usize;
+        for child in self.doc.children(sequence) {
+            let at = self.skip_trivia(from);
+            if self.bytes().get(at) != Some(&b'-') {
+                return None;
+            }
+            if child == item {
+                return Some(at);
+            }
+            from = self.end(child).max(at + 1);
+        }
+        None
+    }
+
+    /// All dashes of a block sequence, in order.
+    pub(super) fn dashes(&self, sequence: u32) -> Option<Vec<usize>> {
+        let mut from = self.doc.raw(sequence).span.start as usize;
+        let mut dashes = Vec::new();
+        for child in self.doc.children(sequence) {
+            let at = self.skip_trivia(from);
+            if self.bytes().get(at) != Some(&b'-') {
+                return None;
+            }
+            dashes.push(at);
+            from = self.end(child).max(at + 1);
+        }
+        Some(dashes)
+    }
+
+    /// End of the content of a node, its anchor and tag included.
+    pub(super) fn end(&self, node: u32) -> usize {
+        let end = self.doc.raw(node).span.end;
+        self.doc.props_of(node).map_or(end, |props| props.end().max(end)) as usize
+    }
+
+    /// End of a mapping entry: of its value, or of its `:` when the value is empty.
+    pub(super) fn entry_end(&self, key: u32, value: u32) -> usize {
+        let colon = if self.doc.raw(value).kind == Kind::Empty { self.colon(key).map_or(0, |at| at + 1) } else { 0 };
+        self.end(value).max(self.end(key)).max(colon)
+    }
+
+    /// Where a mapping entry starts: at its `?`, or with the key's anchor or tag, or with the key.
+    pub(super) fn entry_start(&self, key: u32) -> usize {
+        let start = self.doc.full_start(key) as usize;
+        let lead = self.lead(start);
+        let trimmed = lead.trim_end_matches([' ', '\t']);
+        let explicit = trimmed.ends_with('?')
+            && (lead.len() > trimmed.len())
+            && trimmed[..trimmed.len() - 1]
+                .bytes()
+                .last()
+                .is_none_or(|b| matches!(b, b' ' | b'\t' | b'{' | b'[' | b','))
+            && self.doc.raw(key).parent != NONE;
+        if explicit { self.line_start(start) + trimmed.len() - 1 } else { start }
+    }
+
+    /// Number of ancestors.
+    pub(super) fn depth(&self, node: u32) -> usize {
+        std::iter::successors(Some(node), |at| Some(self.doc.raw(*at).parent).filter(|p| *p != NONE)).count()
+    }
+
+    /// True when `node` stands inside a flow collection.
+    pub(super) fn in_flow(&self, node: u32) -> bool {
+        let mut at = self.doc.raw(node).parent;
+        while at != NONE {
+            if self.doc.raw(at).kind.is_flow() {
+                return true;
+            }
+            at = self.doc.raw(at).parent;
+        }
+        false
+    }
+
+    /// The style for new block text under `near`: indentation steps and dash columns as its neighbours have them.
+    pub(super) fn style(&self, near: u32) -> Style {
+        Style { json: self.json, step: self.step(near), dash: self.dash_offset(near), spaced: true }
+    }
+
+    /// Columns between a block mapping and the mappings below it, from the nearest example.
+    fn step(&self, near: u32) -> usize {
+        let mut at = near;
+        while at != NONE {
+            if self.doc.raw(at).kind == Kind::BlockMapping {
+                let column = self.column(self.doc.raw(at).span.start as usize);
+                for (_, value) in self.doc.raw_entries(at) {
+                    if self.doc.raw(value).kind == Kind::BlockMapping && value != near {
+                        let below = self.column(self.doc.raw(value).span.start as usize);
+                        if (1..=8).contains(&below.saturating_sub(column)) {
+                            return below - column;
+                        }
+                    }
+                }
+                let parent = self.doc.raw(at).parent;
+                if parent != NONE && self.doc.raw(parent).kind == Kind::BlockMapping {
+                    let above = self.column(self.doc.raw(parent).span.start as usize);
+                    if (1..=8).contains(&column.saturating_sub(above)) {
+                        return column - above;
+                    }
+                }
+            }
+            at = self.doc.raw(at).parent;
+        }
+        2
+    }
+
+    /// Columns between a key and the dashes of its block sequence, from the sequence nearest to `near`:
+    /// under the same parents first, then anywhere in the document; else none, as kubectl prints.
+    fn dash_offset(&self, near: u32) -> usize {
+        let offset = |sequence: u32| {
+            let key = self.doc.key_of(sequence)?;
+            let dash = self.column(self.doc.raw(sequence).span.start as usize);
+            dash.checked_sub(self.column(self.entry_start(key)))
+        };
+        let mut at = near;
+        while at != NONE {
+            if self.doc.raw(at).kind == Kind::BlockMapping {
+                let siblings = self.doc.raw_entries(at).map(|(_, value)| value);
+                let sequences = siblings.filter(|value| self.doc.raw(*value).kind == Kind::BlockSequence);
+                if let Some(found) = sequences.filter_map(offset).last() {
+                    return found;
+                }
+            }
+            at = self.doc.raw(at).parent;
+        }
+        let all = (0..self.doc.nodes.len() as u32).filter(|node| self.doc.raw(*node).kind == Kind::BlockSequence);
+        all.filter_map(|node| offset(node).map(|found| (node.abs_diff(near), found)))
+            .min()
+            .map_or(0, |(_, found)| found)
+    }
+
+    /// The comment lines directly above the line of `at` that belong to what starts there: same column,
+    /// no blank line between, no machine-read marker. Gives the start of the first such line.
+    pub(super) fn owned_comments_start(&self, at: usize) -> usize {
+        let column = self.column(at);
+        let floor = self.doc.slice.start as usize;
+        let mut start = self.line_start(at);
+        while start > floor {
+            let above = self.line_start(start - 1);
+            let line = &self.text()[above..start];
+            let body = line.trim_start_matches([' ', '\t']);
+            let comment_start = above + (line.len() - body.len());
+            let owned = body.starts_with('#')
+                && self.comment_at(comment_start).is_some()
+                && self.column(comment_start) == column
+                && !is_marker(body);
+            if !owned {
+                break;
+            }
+            start = above;
+        }
+        start
+    }
+}
+
+/// Comments that programs read and that belong to a file or to another node.
+fn is_marker(comment: &str) -> bool {
+    let body = comment.trim_start_matches('#').trim();
+    body.starts_with("yaml-language-server")
+        || body.starts_with("kpt-set:")
+        || body.starts_with("{\"$")
+        || body.starts_with("Source:")
+        || body.starts_with("SPDX-")
+        || body.starts_with("Copyright")
+}
+
+/// True for a document in JSON syntax: new text in it must be JSON too.
+fn is_json(doc: &Document) -> bool {
+    doc.raw(0).kind.is_flow()
+        && doc.comments.is_empty()
+        && doc.props.is_empty()
+        && (0..doc.nodes.len() as u32).all(|node| match doc.raw(node).kind {
+            Kind::DoubleQuoted | Kind::FlowMapping | Kind::FlowSequence => true,
+            Kind::Plain => {
+                let text = &doc.text[doc.raw(node).span.range()];
+                matches!(text, "true" | "false" | "null") || text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+            }
+            _ => false,
+        })
+}

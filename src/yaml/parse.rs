@@ -1,0 +1,258 @@
+//! The one place that knows `granit-parser`: text of one document in, a tree of spans out.
+
+use std::sync::Arc;
+
+use granit_parser::{Event, Options, Parser, ScalarStyle, StructureStyle};
+
+use super::tree::{Alias, Document, Kind, NONE, Props, RawNode};
+use super::{Error, ErrorKind};
+use crate::text::Span;
+
+/// Deepest nesting that is read. Kubernetes objects are less than 30 levels deep.
+const MAX_DEPTH: usize = 128;
+
+/// How this project reads YAML: as kubectl does, where YAML versions differ.
+fn options() -> Options {
+    granit_parser::options! {
+        emit_anchor_events: true,
+        block_scalar_eof_without_line_feed: true,
+        max_buffered_comment_events: usize::MAX,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    }
+}
+
+/// Reads the document that stands at `slice` of `text`; `None` when there is none, only comments or blanks.
+///
+/// # Errors
+/// When the slice is not valid YAML, is nested deeper than 128 levels, or holds more than one document.
+pub(super) fn parse(text: &Arc<str>, slice: Span) -> Result<Option<Document>, Error> {
+    let source = &text[slice.range()];
+    let mut builder = Builder::new(text.clone(), slice);
+    for event in Parser::new_from_str_with_options(source, options()) {
+        let (event, span) = event.map_err(|error| {
+            let at = error.marker().byte_offset().unwrap_or(0).min(source.len());
+            Error { at: Span::empty(slice.start as usize + at), kind: ErrorKind::Syntax(error.info().to_string()) }
+        })?;
+        let range = span.byte_range().unwrap_or(0..0);
+        let at = Span::new(slice.start as usize + range.start, slice.start as usize + range.end);
+        let tag = span
+            .tag_span()
+            .and_then(|tag| tag.byte_range())
+            .map(|tag| Span::new(slice.start as usize + tag.start, slice.start as usize + tag.end));
+        builder.event(&event, at, tag)?;
+    }
+    Ok(builder.finish())
+}
+
+struct Builder {
+    doc: Document,
+    open: Vec<u32>,
+    /// Node of each anchor identity.
+    anchors: Vec<(usize, u32)>,
+    /// End of the last token that is content.
+    last_end: u32,
+    documents: usize,
+}
+
+impl Builder {
+    fn new(text: Arc<str>, slice: Span) -> Self {
+        // A node in twelve bytes of text is the mean of real manifests; growth takes over beyond.
+        let expected = (slice.end - slice.start) as usize / 12 + 4;
+        let doc = Document {
+            text,
+            slice,
+            nodes: Vec::with_capacity(expected),
+            props: Vec::new(),
+            aliases: Vec::new(),
+            comments: Vec::new(),
+            decoded: Vec::new(),
+            explicit_start: None,
+        };
+        Builder { doc, open: Vec::new(), anchors: Vec::new(), last_end: slice.start, documents: 0 }
+    }
+
+    fn event(&mut self, event: &Event<'_>, at: Span, tag: Option<Span>) -> Result<(), Error> {
+        match event {
+            Event::DocumentStart(explicit, _) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    return Err(Error { at, kind: ErrorKind::SecondDocument });
+                }
+                if *explicit {
+                    self.doc.explicit_start = Some(at);
+                    self.last_end = at.end;
+                }
+            }
+            Event::Comment(..) => self.doc.comments.push(at),
+            Event::Anchor(id, _) => {
+                let node = self.doc.nodes.len().saturating_sub(1) as u32;
+                self.anchors.push((*id, node));
+                self.props(node).anchor = Some(at);
+                self.last_end = self.last_end.max(at.end);
+            }
+            Event::Alias(id) => {
+                let target = self.anchors.iter().rev().find(|(have, _)| have == id).map_or(NONE, |(_, node)| *node);
+                let node = self.push(Kind::Alias, at);
+                if self.open.contains(&target) {
+                    return Err(Error { at, kind: ErrorKind::Recursion });
+                }
+                self.doc.aliases.push(Alias { node, target });
+                self.last_end = at.end;
+            }
+            Event::Scalar(value, style, ..) => self.scalar(value, *style, at, tag),
+            Event::SequenceStart(style, ..) => {
+                let kind = if *style == StructureStyle::Flow { Kind::FlowSequence } else { Kind::BlockSequence };
+                self.start(kind, at, tag);
+            }
+            Event::MappingStart(style, ..) => {
+                let kind = if *style == StructureStyle::Flow { Kind::FlowMapping } else { Kind::BlockMapping };
+                self.start(kind, at, tag);
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(at),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn scalar(&mut self, value: &std::borrow::Cow<'_, str>, style: ScalarStyle, at: Span, tag: Option<Span>) {
+        let kind = match style {
+            ScalarStyle::Plain if at.is_empty() => Kind::Empty,
+            ScalarStyle::Plain => Kind::Plain,
+            ScalarStyle::SingleQuoted => Kind::SingleQuoted,
+            ScalarStyle::DoubleQuoted => Kind::DoubleQuoted,
+            ScalarStyle::Literal => Kind::Literal,
+            ScalarStyle::Folded => Kind::Folded,
+        };
+        let span = match kind {
+            Kind::Literal | Kind::Folded => block_scalar_span(&self.doc.text, self.last_end as usize, at),
+            _ => at,
+        };
+        let node = self.push(kind, span);
+        if let std::borrow::Cow::Owned(value) = value {
+            self.doc.decoded.push((node, value.as_str().into()));
+        }
+        if let Some(tag) = tag {
+            self.props(node).tag = Some(tag);
+            self.last_end = self.last_end.max(tag.end);
+        }
+        self.last_end = self.last_end.max(span.end);
+    }
+
+    fn start(&mut self, kind: Kind, at: Span, tag: Option<Span>) {
+        let node = self.push(kind, at);
+        if tag.is_some() {
+            self.props(node).tag = tag;
+        }
+        self.last_end = self.last_end.max(at.end);
+        self.open.push(node);
+    }
+
+    fn end(&mut self, at: Span) {
+        if let Some(node) = self.open.pop() {
+            let next = self.doc.nodes.len() as u32;
+            let raw = &mut self.doc.nodes[node as usize];
+            raw.next = next;
+            if matches!(raw.kind, Kind::FlowMapping | Kind::FlowSequence) {
+                self.last_end = self.last_end.max(at.end);
+            }
+            raw.span.end = self.last_end.max(raw.span.start);
+        }
+    }
+
+    fn push(&mut self, kind: Kind, span: Span) -> u32 {
+        let node = self.doc.nodes.len() as u32;
+        let parent = self.open.last().copied().unwrap_or(NONE);
+        self.doc.nodes.push(RawNode { kind, span, parent, next: node + 1 });
+        node
+    }
+
+    fn props(&mut self, node: u32) -> &mut Props {
+        if self.doc.props.last().is_none_or(|last| last.node != node) {
+            self.doc.props.push(Props { node, anchor: None, tag: None });
+        }
+        let last = self.doc.props.len() - 1;
+        &mut self.doc.props[last]
+    }
+
+    fn finish(mut self) -> Option<Document> {
+        if self.doc.nodes.is_empty() {
+            return None;
+        }
+        self.doc.comments.sort_unstable();
+        for props in &self.doc.props {
+            // An empty node with properties ends where they end, as if it stood behind them.
+            let raw = &mut self.doc.nodes[props.node as usize];
+            if raw.kind == Kind::Empty {
+                let end = props.end().max(raw.span.end);
+                raw.span = Span { start: end, end };
+            }
+        }
+        self.doc.nodes.shrink_to_fit();
+        Some(self.doc)
+    }
+}
+
+/// The span of a block scalar from its `|` or `>` to the end of its last line of content, that line's
+/// ending excluded. The parser's own span starts at the content and ends before the next token.
+fn block_scalar_span(text: &str, after: usize, content: Span) -> Span {
+    let bytes = text.as_bytes();
+    let mut at = after;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'|' | b'>' => break,
+            b'#' => at = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i),
+            b'&' | b'!' => {
+                while at < bytes.len() && !bytes[at].is_ascii_whitespace() {
+                    at += 1;
+                }
+            }
+            _ => at += 1,
+        }
+    }
+    let header = at;
+    let mut header_end = header;
+    let mut keep = false;
+    while header_end < bytes.len() && matches!(bytes[header_end], b'|' | b'>' | b'+' | b'-' | b'0'..=b'9') {
+        keep |= bytes[header_end] == b'+';
+        header_end += 1;
+    }
+    let first_line = memchr::memchr(b'\n', &bytes[header_end..]).map_or(bytes.len(), |i| header_end + i + 1);
+    let limit = (content.end as usize).max(header_end);
+    // What follows the last line break before the next token is that token's indentation.
+    let mut end = limit;
+    let line_start = memchr::memrchr(b'\n', &bytes[..limit]).map_or(0, |i| i + 1);
+    if line_start >= first_line
+        && bytes[line_start..limit].iter().all(|b| *b == b' ' || *b == b'\t')
+        && limit < bytes.len()
+    {
+        end = line_start;
+    }
+    if end <= first_line && content.is_empty() && !keep {
+        return Span::new(header, header_end);
+    }
+    let indent = {
+        let start = content.start as usize;
+        let line = memchr::memrchr(b'\n', &bytes[..start]).map_or(0, |i| i + 1);
+        start - line
+    };
+    if !keep {
+        // Blank lines that are not deeper than the scalar's indentation are chomped, not content.
+        loop {
+            let Some(before) = end.checked_sub(1).filter(|i| *i >= first_line && bytes[*i] == b'\n') else { break };
+            let line = memchr::memrchr(b'\n', &bytes[..before]).map_or(0, |i| i + 1);
+            let body = bytes[line..before].strip_suffix(b"\r").unwrap_or(&bytes[line..before]);
+            if line < first_line || body.len() > indent || body.iter().any(|b| *b != b' ') {
+                break;
+            }
+            end = line;
+        }
+    }
+    if end > header_end && bytes[end - 1] == b'\n' {
+        end -= 1;
+        if end > header_end && bytes[end - 1] == b'\r' {
+            end -= 1;
+        }
+    }
+    Span::new(header, end.max(header_end))
+}

@@ -1,0 +1,659 @@
+//! What is to change in a document: operations admitted one change at a time, so that no two disagree.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+
+use super::layout::Layout;
+use super::tree::{Document, Kind, NONE, Node, Via};
+use crate::text::Span;
+
+/// An owned name of a place in a document: the node, and how it was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeRef {
+    /// See [`Node::id`].
+    pub node: u32,
+    /// See [`Node::via`].
+    pub via: Via,
+}
+
+impl From<Node<'_>> for NodeRef {
+    fn from(node: Node<'_>) -> Self {
+        NodeRef { node: node.id(), via: node.via() }
+    }
+}
+
+/// What is to change at a node. Operations say what, never bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// The node gets this value. A scalar keeps its quoting where the new value can have it.
+    Set(Value),
+    /// A range of bytes of a string's value is replaced; nothing else of its text changes.
+    Splice {
+        /// The range in the value, not in the text.
+        range: Range<usize>,
+        /// What stands there afterwards.
+        text: String,
+    },
+    /// The entry at `path` below a mapping gets this value; missing mappings on the way are made.
+    /// In a sequence the last part may be an index to insert at, or `-` for the end.
+    Insert {
+        /// Keys from the node down to the new entry; at least one.
+        path: Vec<String>,
+        /// The entry's value.
+        value: Value,
+        /// The usual order of the mapping's keys, to place the new one; the end where it is empty.
+        order: &'static [&'static str],
+    },
+    /// An item is added at the end of the sequence at `path`; a missing sequence is made.
+    Push {
+        /// Keys from the node down to the sequence; empty when the node is the sequence.
+        path: Vec<String>,
+        /// The item.
+        value: Value,
+    },
+    /// The node goes, with its key or dash and the comments that belong to it.
+    Remove,
+}
+
+/// Why an edit would be dishonest, and the place that makes it so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The value comes from an alias in a way that can't be overridden here.
+    #[error(
+        "the value comes from the alias `{name}`; changing it here would change the other places that use the anchor"
+    )]
+    Alias {
+        /// The alias as it is written.
+        name: String,
+        /// The alias.
+        at: Span,
+    },
+    /// The node, or one above it, is an anchor that aliases use.
+    #[error("`{name}` is an anchor that {users} other place{} use{}; changing it would change {} too",
+        if *users == 1 { "" } else { "s" }, if *users == 1 { "s" } else { "" }, if *users == 1 { "it" } else { "them" })]
+    Anchor {
+        /// The anchor as it is written.
+        name: String,
+        /// How many aliases stand for it.
+        users: usize,
+        /// The anchor.
+        at: Span,
+    },
+    /// The value is inherited through a merge key.
+    #[error(
+        "the value is inherited through `<<`; it can't be taken out here without changing the mapping it comes from"
+    )]
+    Merge {
+        /// The mapping that merges.
+        at: Span,
+    },
+    /// The place is template text that happens to be valid YAML.
+    #[error("the document holds template text (`{{{{`); render it first")]
+    Template {
+        /// The text.
+        at: Span,
+    },
+    /// Text inside a scalar that can't be replaced without writing the scalar anew.
+    #[error("the text is {0} and can't be changed in part", why)]
+    Embedded {
+        /// What it is.
+        why: &'static str,
+        /// The scalar.
+        at: Span,
+    },
+    /// The value has a tag.
+    #[error("the value has the tag `{tag}`, which another program reads")]
+    Tag {
+        /// The tag as it is written.
+        tag: String,
+        /// The tag.
+        at: Span,
+    },
+    /// A key stands twice in one mapping.
+    #[error("the key `{key}` stands twice in this mapping; keep one of them")]
+    DuplicateKey {
+        /// The key.
+        key: String,
+        /// The later one.
+        at: Span,
+    },
+    /// A tab stands where new lines would need indentation.
+    #[error("the line is indented with a tab")]
+    Tab {
+        /// The line's indentation.
+        at: Span,
+    },
+    /// Line breaks that readers disagree on.
+    #[error("the document has {0}, which YAML readers disagree on", what)]
+    LineBreak {
+        /// Which.
+        what: &'static str,
+        /// The first one.
+        at: Span,
+    },
+    /// The place is not what the operation needs.
+    #[error("there is {have} where {need} is needed")]
+    Shape {
+        /// What is needed.
+        need: &'static str,
+        /// What is there.
+        have: &'static str,
+        /// The node.
+        at: Span,
+    },
+    /// kubectl would refuse the document.
+    #[error("{reason}")]
+    Value {
+        /// The reason.
+        reason: String,
+        /// The document or the node.
+        at: Span,
+    },
+    /// The layout is one that no edit is known for.
+    #[error("the layout here is unusual: {why}")]
+    Layout {
+        /// What is unusual.
+        why: &'static str,
+        /// The node.
+        at: Span,
+    },
+}
+
+impl Refusal {
+    /// The place that makes the edit dishonest.
+    pub fn at(&self) -> Span {
+        match self {
+            Refusal::Alias { at, .. }
+            | Refusal::Anchor { at, .. }
+            | Refusal::Merge { at }
+            | Refusal::Template { at }
+            | Refusal::Embedded { at, .. }
+            | Refusal::Tag { at, .. }
+            | Refusal::DuplicateKey { at, .. }
+            | Refusal::Tab { at }
+            | Refusal::LineBreak { at, .. }
+            | Refusal::Shape { at, .. }
+            | Refusal::Value { at, .. }
+            | Refusal::Layout { at, .. } => *at,
+        }
+    }
+
+    /// One word for counting.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Refusal::Alias { .. } => "alias",
+            Refusal::Anchor { .. } => "anchor",
+            Refusal::Merge { .. } => "merge",
+            Refusal::Template { .. } => "template",
+            Refusal::Embedded { .. } => "embedded",
+            Refusal::Tag { .. } => "tag",
+            Refusal::DuplicateKey { .. } => "duplicate-key",
+            Refusal::Tab { .. } => "tab",
+            Refusal::LineBreak { .. } => "line-break",
+            Refusal::Shape { .. } => "shape",
+            Refusal::Value { .. } => "value",
+            Refusal::Layout { .. } => "layout",
+        }
+    }
+}
+
+/// Why operations were not admitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denial {
+    /// They can't be done honestly.
+    Refused(Refusal),
+    /// They disagree with operations that were admitted before.
+    Conflict,
+}
+
+impl From<Refusal> for Denial {
+    fn from(refusal: Refusal) -> Self {
+        Denial::Refused(refusal)
+    }
+}
+
+/// Everything that is to happen at one written node.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Target {
+    pub(super) set: Option<Value>,
+    pub(super) splices: Vec<(Range<usize>, String)>,
+    pub(super) removed: bool,
+    pub(super) keys: Vec<NewKey>,
+    /// Items to insert, by the index in front of which they stand; the length means the end.
+    pub(super) items: BTreeMap<usize, Vec<Value>>,
+}
+
+/// A new entry of a mapping.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct NewKey {
+    pub(super) name: String,
+    pub(super) value: Value,
+    pub(super) order: &'static [&'static str],
+}
+
+/// The operations admitted for one document.
+#[derive(Clone)]
+pub struct Plan<'a> {
+    pub(super) layout: Layout<'a>,
+    pub(super) targets: BTreeMap<u32, Target>,
+    unfit: Option<Refusal>,
+}
+
+impl<'a> Plan<'a> {
+    /// A plan that changes nothing.
+    pub fn new(doc: &'a Document) -> Self {
+        Plan { layout: Layout::new(doc), targets: BTreeMap::new(), unfit: unfit(doc) }
+    }
+
+    /// The document.
+    pub fn document(&self) -> &'a Document {
+        self.layout.doc
+    }
+
+    /// True when nothing is to change.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+
+    /// Takes the operations of one change, all or none.
+    ///
+    /// # Errors
+    /// A refusal when one of them can't be done honestly, a conflict when one disagrees with what was
+    /// admitted before. The plan is unchanged then.
+    pub fn admit(&mut self, ops: &[(NodeRef, Op)]) -> Result<(), Denial> {
+        let mut undo: Vec<(u32, Option<Target>)> = Vec::new();
+        for (at, op) in ops {
+            if let Err(denial) = self.admit_one(*at, op, &mut undo) {
+                for (node, before) in undo.into_iter().rev() {
+                    match before {
+                        Some(target) => self.targets.insert(node, target),
+                        None => self.targets.remove(&node),
+                    };
+                }
+                return Err(denial);
+            }
+        }
+        Ok(())
+    }
+
+    fn admit_one(&mut self, at: NodeRef, op: &Op, undo: &mut Vec<(u32, Option<Target>)>) -> Result<(), Denial> {
+        if let Some(refusal) = &self.unfit {
+            return Err(refusal.clone().into());
+        }
+        let lowered = self.lower(at, op)?;
+        let (node, addition) = lowered;
+        self.check_shared(node, &addition)?;
+        self.check_nesting(node, &addition)?;
+        let before = self.targets.get(&node).cloned();
+        let merged = merge(before.clone().unwrap_or_default(), addition).ok_or(Denial::Conflict)?;
+        self.try_render(node, &merged)?;
+        undo.push((node, before));
+        self.targets.insert(node, merged);
+        Ok(())
+    }
+
+    /// Turns an operation at a place that may lie behind aliases into one at a node as it is written.
+    fn lower(&self, at: NodeRef, op: &Op) -> Result<(u32, Target), Denial> {
+        let doc = self.layout.doc;
+        let node = doc.node(at.node, at.via).ok_or(Denial::Conflict)?;
+        match op {
+            Op::Set(value) => self.lower_set(node, value.clone()),
+            Op::Splice { range, text } => {
+                let old = node.as_str().ok_or_else(|| shape("a string", node))?;
+                if old.get(range.clone()).is_none() {
+                    return Err(Refusal::Layout { why: "the range lies outside the value", at: node.span() }.into());
+                }
+                if node.via() == Via::Here {
+                    self.refuse_tag(node.id())?;
+                    super::splice::check(doc, node.id(), range.clone(), text)?;
+                    let splices = vec![(range.clone(), text.clone())];
+                    return Ok((node.id(), Target { splices, ..Target::default() }));
+                }
+                let mut new = old.to_owned();
+                new.replace_range(range.clone(), text);
+                self.lower_set(node, Value::String(new))
+            }
+            Op::Remove => match node.via() {
+                Via::Here => self.lower_remove(node.id()),
+                Via::Alias(alias) => self.lower_remove(alias),
+                via => Err(self.crossing(via).into()),
+            },
+            Op::Insert { path, value, order } => self.lower_insert(node, path, value, order),
+            Op::Push { path, value } => {
+                let (node, rest) = descend(node, path);
+                if !rest.is_empty() {
+                    return self.lower_insert(node, rest, &Value::Array(vec![value.clone()]), &[]);
+                }
+                if node.is_null() {
+                    return self.lower_set(node, Value::Array(vec![value.clone()]));
+                }
+                self.lower_item(node, None, value)
+            }
+        }
+    }
+
+    fn lower_set(&self, node: Node<'_>, value: Value) -> Result<(u32, Target), Denial> {
+        match node.via() {
+            Via::Here => {
+                self.refuse_tag(node.id())?;
+                self.refuse_anchors_inside(node.id())?;
+                Ok((node.id(), Target { set: Some(value), ..Target::default() }))
+            }
+            Via::Alias(alias) => Ok((alias, Target { set: Some(value), ..Target::default() })),
+            Via::Merge(mapping) => {
+                let doc = self.layout.doc;
+                let name = doc.key_of(node.id()).map(|key| doc.key_name(key).into_owned());
+                let name = name.ok_or_else(|| self.crossing(node.via()))?;
+                Ok((mapping, Target { keys: vec![NewKey { name, value, order: &[] }], ..Target::default() }))
+            }
+            via => Err(self.crossing(via).into()),
+        }
+    }
+
+    fn lower_remove(&self, node: u32) -> Result<(u32, Target), Denial> {
+        let doc = self.layout.doc;
+        if doc.raw(node).parent == NONE {
+            return Err(
+                Refusal::Layout { why: "the top of a document can't be removed", at: doc.raw(node).span }.into()
+            );
+        }
+        if let Some(key) = doc.key_of(node) {
+            let name = doc.key_name(key);
+            let twice =
+                doc.raw_entries(doc.raw(node).parent).filter(|(other, _)| doc.key_name(*other) == name).count() > 1;
+            if twice {
+                return Err(Refusal::DuplicateKey { key: name.into_owned(), at: doc.raw(key).span }.into());
+            }
+            if doc.props_of(key).is_some_and(|props| props.anchor.is_some()) {
+                self.refuse_users_outside(key, key + 1)?;
+            }
+            let parent = doc.raw(node).parent;
+            if doc.raw_entries(parent).any(|(key, _)| doc.is_merge_key(key)) && merged_has(doc, parent, &name) {
+                return Err(Refusal::Merge { at: doc.raw(node).span }.into());
+            }
+        }
+        self.refuse_anchors_inside(node)?;
+        Ok((node, Target { removed: true, ..Target::default() }))
+    }
+
+    fn lower_insert(
+        &self,
+        node: Node<'_>,
+        path: &[String],
+        value: &Value,
+        order: &'static [&'static str],
+    ) -> Result<(u32, Target), Denial> {
+        let (node, rest) = descend(node, path);
+        let Some((first, below)) = rest.split_first() else {
+            return self.lower_set(node, value.clone());
+        };
+        let nested = |below: &[String]| {
+            below.iter().rev().fold(value.clone(), |inner, name| {
+                if name == "-" {
+                    Value::Array(vec![inner])
+                } else {
+                    Value::Object(Map::from_iter([(name.clone(), inner)]))
+                }
+            })
+        };
+        if node.kind().is_sequence() {
+            let index = match first.as_str() {
+                "-" => None,
+                digits => Some(digits.parse::<usize>().map_err(|_| shape("a mapping", node))?),
+            };
+            return self.lower_item(node, index, &nested(below));
+        }
+        if node.is_null() {
+            return self.lower_set_null(node, first, nested(below));
+        }
+        if !node.kind().is_mapping() {
+            return Err(shape("a mapping", node).into());
+        }
+        let key = NewKey { name: first.clone(), value: nested(below), order };
+        match node.via() {
+            Via::Here => Ok((node.id(), Target { keys: vec![key], ..Target::default() })),
+            Via::Alias(alias) => Ok((alias, Target { keys: vec![key], ..Target::default() })),
+            via => Err(self.crossing(via).into()),
+        }
+    }
+
+    fn lower_set_null(&self, node: Node<'_>, first: &str, value: Value) -> Result<(u32, Target), Denial> {
+        if node.via() != Via::Here {
+            return self.lower_set(node, Value::Object(Map::from_iter([(first.to_owned(), value)])));
+        }
+        self.refuse_tag(node.id())?;
+        if first == "-" {
+            return Ok((node.id(), Target { set: Some(Value::Array(vec![value])), ..Target::default() }));
+        }
+        let key = NewKey { name: first.to_owned(), value, order: &[] };
+        Ok((node.id(), Target { keys: vec![key], ..Target::default() }))
+    }
+
+    fn lower_item(&self, node: Node<'_>, index: Option<usize>, value: &Value) -> Result<(u32, Target), Denial> {
+        if !node.kind().is_sequence() {
+            return Err(shape("a sequence", node).into());
+        }
+        if node.via() != Via::Here {
+            return Err(self.crossing(node.via()).into());
+        }
+        let length = node.items().count();
+        let index = index.unwrap_or(length);
+        if index > length {
+            return Err(
+                Refusal::Layout { why: "the index lies behind the end of the sequence", at: node.span() }.into()
+            );
+        }
+        let items = BTreeMap::from([(index, vec![value.clone()])]);
+        Ok((node.id(), Target { items, ..Target::default() }))
+    }
+
+    fn crossing(&self, via: Via) -> Refusal {
+        let doc = self.layout.doc;
+        match via {
+            Via::Alias(at) | Via::Deep(at) | Via::Merge(at) => {
+                let raw = doc.raw(at);
+                if raw.kind == Kind::Alias {
+                    Refusal::Alias { name: doc.text[raw.span.range()].to_owned(), at: raw.span }
+                } else {
+                    Refusal::Merge { at: raw.span }
+                }
+            }
+            Via::Here => Refusal::Merge { at: doc.slice },
+        }
+    }
+
+    fn refuse_tag(&self, node: u32) -> Result<(), Refusal> {
+        let doc = self.layout.doc;
+        match doc.props_of(node).and_then(|props| props.tag) {
+            Some(at) => Err(Refusal::Tag { tag: doc.text[at.range()].to_owned(), at }),
+            None => Ok(()),
+        }
+    }
+
+    /// Anchors that would vanish with `node` must not be used outside it.
+    fn refuse_anchors_inside(&self, node: u32) -> Result<(), Refusal> {
+        let end = self.layout.doc.raw(node).next;
+        self.refuse_users_outside(node, end)
+    }
+
+    fn refuse_users_outside(&self, start: u32, end: u32) -> Result<(), Refusal> {
+        let doc = self.layout.doc;
+        if doc.aliases.is_empty() {
+            return Ok(());
+        }
+        for props in doc.props.iter().filter(|props| (start..end).contains(&props.node)) {
+            if let Some(at) = props.anchor {
+                let users = doc.users(props.node).filter(|user| !(start..end).contains(user)).count();
+                if users > 0 {
+                    return Err(Refusal::Anchor { name: doc.text[at.range()].to_owned(), users, at });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whatever stands inside an anchor that is used elsewhere can't change alone.
+    fn check_shared(&self, node: u32, addition: &Target) -> Result<(), Refusal> {
+        let doc = self.layout.doc;
+        if doc.aliases.is_empty() {
+            return Ok(());
+        }
+        // Removing or replacing the anchored node itself was checked for users outside it.
+        let mut at = if addition.removed { doc.raw(node).parent } else { node };
+        while at != NONE {
+            if let Some(anchor) = doc.props_of(at).and_then(|props| props.anchor) {
+                let users = doc.users(at).count();
+                if users > 0 {
+                    return Err(Refusal::Anchor { name: doc.text[anchor.range()].to_owned(), users, at: anchor });
+                }
+            }
+            at = doc.raw(at).parent;
+        }
+        Ok(())
+    }
+
+    /// Nothing may be changed inside a node that goes or is replaced.
+    fn check_nesting(&self, node: u32, addition: &Target) -> Result<(), Denial> {
+        let doc = self.layout.doc;
+        let mut at = doc.raw(node).parent;
+        while at != NONE {
+            if self.targets.get(&at).is_some_and(|target| target.removed || target.set.is_some()) {
+                return Err(Denial::Conflict);
+            }
+            at = doc.raw(at).parent;
+        }
+        let replaces = addition.removed || addition.set.is_some();
+        if replaces && self.targets.range(node + 1..doc.raw(node).next).next().is_some() {
+            return Err(Denial::Conflict);
+        }
+        Ok(())
+    }
+}
+
+fn shape(need: &'static str, node: Node<'_>) -> Refusal {
+    let have = match node.kind() {
+        kind if kind.is_mapping() => "a mapping",
+        kind if kind.is_sequence() => "a sequence",
+        _ if node.is_null() => "null",
+        _ => "a scalar",
+    };
+    Refusal::Shape { need, have, at: node.span() }
+}
+
+/// Follows `path` as far as it exists; an index that names no item and everything below it is left.
+fn descend<'d, 'p>(node: Node<'d>, path: &'p [String]) -> (Node<'d>, &'p [String]) {
+    let mut at = node;
+    for (i, part) in path.iter().enumerate() {
+        let is_last_index = at.kind().is_sequence() && i + 1 == path.len();
+        match at.pointer(std::slice::from_ref(part)) {
+            Some(next) if !is_last_index => at = next,
+            _ => return (at, &path[i..]),
+        }
+    }
+    (at, &[])
+}
+
+fn merged_has(doc: &Document, mapping: u32, name: &str) -> bool {
+    let sources = doc.raw_entries(mapping).filter(|(key, _)| doc.is_merge_key(*key)).map(|(_, value)| value);
+    sources
+        .flat_map(|value| {
+            let value = if doc.raw(value).kind == Kind::Alias { doc.alias_target(value) } else { value };
+            if doc.raw(value).kind.is_sequence() { doc.children(value).collect() } else { vec![value] }
+        })
+        .filter_map(|source| {
+            let source = if doc.raw(source).kind == Kind::Alias { doc.alias_target(source) } else { source };
+            doc.node(source, Via::Here)
+        })
+        .any(|source| source.get(name).is_some())
+}
+
+/// Both, or `None` where they disagree. The same operation twice is one.
+fn merge(have: Target, new: Target) -> Option<Target> {
+    if have == Target::default() || have == new {
+        return Some(new);
+    }
+    if new.set.is_some() || new.removed || have.set.is_some() || have.removed {
+        let same = have.set == new.set && have.removed == new.removed;
+        return (same && new.keys.is_empty() && new.items.is_empty() && new.splices.is_empty()).then_some(have);
+    }
+    let mut both = have;
+    for (range, text) in new.splices {
+        if both.splices.contains(&(range.clone(), text.clone())) {
+            continue;
+        }
+        let meets = |have: &Range<usize>| have.start < range.end && range.start < have.end || have.start == range.start;
+        if both.splices.iter().any(|(have, _)| meets(have)) {
+            return None;
+        }
+        both.splices.push((range, text));
+    }
+    for key in new.keys {
+        match both.keys.iter_mut().find(|have| have.name == key.name) {
+            Some(have) => have.value = merge_values(have.value.take(), key.value)?,
+            None => both.keys.push(key),
+        }
+    }
+    for (index, values) in new.items {
+        let have = both.items.entry(index).or_default();
+        for value in values {
+            if !have.contains(&value) {
+                have.push(value);
+            }
+        }
+    }
+    Some(both)
+}
+
+/// Two values for one new entry: mappings are joined, lists too, anything else must be equal.
+fn merge_values(have: Value, new: Value) -> Option<Value> {
+    match (have, new) {
+        (Value::Object(mut have), Value::Object(new)) => {
+            for (name, value) in new {
+                let merged = match have.get_mut(&name) {
+                    Some(old) => merge_values(old.take(), value)?,
+                    None => value,
+                };
+                have.insert(name, merged);
+            }
+            Some(Value::Object(have))
+        }
+        (Value::Array(mut have), Value::Array(new)) => {
+            for value in new {
+                if !have.contains(&value) {
+                    have.push(value);
+                }
+            }
+            Some(Value::Array(have))
+        }
+        (have, new) => (have == new).then_some(have),
+    }
+}
+
+/// Why nothing in the document may be edited.
+fn unfit(doc: &Document) -> Option<Refusal> {
+    let text = &doc.text[doc.slice.range()];
+    let at = |offset: usize, length: usize| {
+        let start = doc.slice.start as usize + offset;
+        Span::new(start, start + length)
+    };
+    let bytes = text.as_bytes();
+    let lone = memchr::memchr_iter(b'\r', bytes).find(|i| bytes.get(i + 1) != Some(&b'\n'));
+    if let Some(offset) = lone {
+        return Some(Refusal::LineBreak { what: "a lone carriage return", at: at(offset, 1) });
+    }
+    for (what, mark) in [("U+0085", "\u{85}"), ("U+2028", "\u{2028}"), ("U+2029", "\u{2029}")] {
+        if let Some(offset) = memchr::memmem::find(bytes, mark.as_bytes()) {
+            return Some(Refusal::LineBreak { what, at: at(offset, mark.len()) });
+        }
+    }
+    let template = (0..doc.nodes.len() as u32).find(|node| {
+        let raw = doc.raw(*node);
+        raw.kind == Kind::FlowMapping && doc.text[raw.span.range()].starts_with("{{")
+    });
+    if let Some(node) = template {
+        return Some(Refusal::Template { at: doc.raw(node).span });
+    }
+    super::value::value(doc).err().map(|error| Refusal::Value { reason: error.to_string(), at: doc.slice })
+}

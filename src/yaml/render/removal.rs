@@ -1,0 +1,180 @@
+//! Entries and items that go, with the comments that belong to them and no others.
+
+use serde_json::{Map, Value};
+
+use super::Renderer;
+use super::slot::Slot;
+use crate::text::Edit;
+use crate::yaml::emit;
+use crate::yaml::layout::LineEnd;
+use crate::yaml::plan::{NewKey, Refusal};
+use crate::yaml::tree::Kind;
+
+impl Renderer<'_> {
+    /// Removes `nodes` (values or items, in order) from `parent`. `keys` are new keys of a mapping that
+    /// loses all it has.
+    pub(super) fn removals(&mut self, parent: u32, nodes: &[u32], keys: &[NewKey]) -> Result<(), Refusal> {
+        let entries = self.entries(parent)?;
+        let removed: Vec<bool> = entries.iter().map(|(node, _, _)| nodes.contains(node)).collect();
+        if self.layout.doc.raw(parent).kind.is_flow() {
+            return self.flow_removals(parent, &entries, &removed, keys);
+        }
+        if removed.iter().all(|gone| *gone) {
+            return self.remove_all(parent, &entries, keys);
+        }
+        for (first, last) in runs(&removed) {
+            let start = entries[first].1;
+            let end = self
+                .layout
+                .line_end(entries[last].2)
+                .ok_or_else(|| self.layout_refusal("more content follows on the line", entries[last].0))?;
+            if self.layout.is_first_on_line(start) {
+                self.delete_lines(self.layout.owned_comments_start(start), end, self.node_before(entries[first].0));
+            } else {
+                // The entry stands behind a `-`: what follows moves up to it.
+                let text = self.layout.text();
+                let rest = &text[end.next_line..];
+                let next = end.next_line + (rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n']).len());
+                self.push(Edit::delete(start, next), 0);
+            }
+        }
+        Ok(())
+    }
+
+    /// Each entry: the node that is removed, its start and its end.
+    fn entries(&self, parent: u32) -> Result<Vec<(u32, usize, usize)>, Refusal> {
+        let doc = self.layout.doc;
+        if doc.raw(parent).kind.is_mapping() {
+            let entry = |(key, value)| (value, self.layout.entry_start(key), self.layout.entry_end(key, value));
+            return Ok(doc.raw_entries(parent).map(entry).collect());
+        }
+        if doc.raw(parent).kind == Kind::FlowSequence {
+            let spans = self.flow_entries(parent);
+            return Ok(doc.children(parent).zip(spans).map(|(child, (start, end))| (child, start, end)).collect());
+        }
+        let dashes = self.layout.dashes(parent).ok_or_else(|| self.layout_refusal("an item has no `-`", parent))?;
+        let item = |(child, dash): (u32, usize)| (child, dash, self.layout.end(child).max(dash + 1));
+        Ok(doc.children(parent).zip(dashes).map(item).collect())
+    }
+
+    /// Where the first entry of a block collection starts, `?` and `-` included.
+    pub(super) fn first_entry_start(&self, node: u32) -> usize {
+        self.entries(node)
+            .ok()
+            .and_then(|entries| entries.first().map(|(_, start, _)| *start))
+            .unwrap_or(self.layout.doc.raw(node).span.start as usize)
+    }
+
+    /// The node in front of an entry's value in document order, its key left out.
+    fn node_before(&self, node: u32) -> u32 {
+        let first = self.layout.doc.key_of(node).unwrap_or(node);
+        first.saturating_sub(1)
+    }
+
+    fn remove_all(&mut self, parent: u32, entries: &[(u32, usize, usize)], keys: &[NewKey]) -> Result<(), Refusal> {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
+        let depth = self.layout.depth(parent);
+        let style = self.layout.style(parent);
+        if !keys.is_empty() {
+            let map: Map<String, Value> = keys.iter().map(|key| (key.name.clone(), key.value.clone())).collect();
+            let indentation = self.indentation(first.1)?;
+            let gap = format!("{}{indentation}", self.layout.line_ending(first.1));
+            self.push(Edit::replace(first.1, last.2, emit::mapping_lines(&map, style).join(&gap)), depth);
+            return Ok(());
+        }
+        let empty = if self.layout.doc.raw(parent).kind.is_mapping() { "{}" } else { "[]" };
+        if let Slot::Entry { at, .. } = self.slot(parent)?
+            && self.layout.is_first_on_line(first.1)
+        {
+            let end = self
+                .layout
+                .line_end(last.2)
+                .ok_or_else(|| self.layout_refusal("more content follows on the line", last.0))?;
+            self.push(Edit::insert(at, format!(" {empty}")), depth);
+            self.delete_lines(self.layout.owned_comments_start(first.1), end, parent);
+            return Ok(());
+        }
+        self.push(Edit::replace(first.1, last.2, empty), depth);
+        Ok(())
+    }
+
+    /// Deletes whole lines. At the end of a text without final line break, the break in front goes, so
+    /// that the text still has none; unless a block scalar stands there, whose value the break is part of.
+    pub(super) fn delete_lines(&mut self, start: usize, end: LineEnd, before: u32) {
+        let text = self.layout.text();
+        let mut from = start;
+        if end.next_line == text.len() && !text.ends_with('\n') && start > self.layout.doc.slice().start as usize {
+            let shorter = text[..start].strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+            let raw = self.layout.doc.raw(before);
+            let after_block_scalar = shorter.is_some_and(|line| {
+                matches!(raw.kind, Kind::Literal | Kind::Folded) && raw.span.end as usize >= line.trim_end().len()
+            });
+            if let Some(shorter) = shorter
+                && !after_block_scalar
+            {
+                from = shorter.len();
+            }
+        }
+        self.push(Edit::delete(from, end.next_line), 0);
+    }
+
+    fn flow_removals(
+        &mut self,
+        parent: u32,
+        entries: &[(u32, usize, usize)],
+        removed: &[bool],
+        keys: &[NewKey],
+    ) -> Result<(), Refusal> {
+        let raw = self.layout.doc.raw(parent);
+        let text = self.layout.text();
+        let depth = self.layout.depth(parent);
+        let close = raw.span.end as usize - 1;
+        if !matches!(text.as_bytes().get(close), Some(b'}' | b']')) {
+            return Err(self.layout_refusal("the pair has no braces", parent));
+        }
+        if removed.iter().all(|gone| *gone) {
+            let style = self.flow_style(parent);
+            let map: Map<String, Value> = keys.iter().map(|key| (key.name.clone(), key.value.clone())).collect();
+            let inside = emit::inline(&Value::Object(map), style, crate::yaml::scalar::Place::Flow);
+            self.push(Edit::replace(raw.span.start as usize + 1, close, &inside[1..inside.len() - 1]), depth);
+            return Ok(());
+        }
+        for (first, last) in runs(removed) {
+            let (start, end) = (entries[first].1, entries[last].2);
+            let behind = self.layout.skip_trivia(end);
+            let comma = (text.as_bytes().get(behind) == Some(&b',')).then_some(behind + 1);
+            let whole_lines = self.layout.is_first_on_line(start)
+                && self.layout.line_start(start) > raw.span.start as usize
+                && self.layout.line_end(comma.unwrap_or(end)).is_some_and(|line| line.next_line <= close);
+            match (entries.get(last + 1), first.checked_sub(1)) {
+                (next, previous) if whole_lines => {
+                    let line = self.layout.line_end(comma.unwrap_or(end));
+                    let next_line = line.map_or(end, |line| line.next_line);
+                    self.push(Edit::delete(self.layout.owned_comments_start(start), next_line), 0);
+                    if let (None, Some(previous), None) = (next, previous, comma) {
+                        let at = self.layout.skip_trivia(entries[previous].2);
+                        if text.as_bytes().get(at) == Some(&b',') {
+                            self.push(Edit::delete(at, at + 1), 0);
+                        }
+                    }
+                }
+                (Some(next), _) => self.push(Edit::delete(start, next.1), 0),
+                (None, Some(previous)) => self.push(Edit::delete(entries[previous].2, end), 0),
+                (None, None) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The stretches of neighbours that are removed: first and last index of each.
+fn runs(removed: &[bool]) -> Vec<(usize, usize)> {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for (i, _) in removed.iter().enumerate().filter(|(_, gone)| **gone) {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == i => *last = i,
+            _ => runs.push((i, i)),
+        }
+    }
+    runs
+}

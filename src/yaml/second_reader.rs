@@ -1,0 +1,141 @@
+//! The second reader of the proof: `yaml-rust2`, an independent parser, read event by event.
+//!
+//! Its loader is never used: it recurses on nesting and expands aliases without bounds.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use yaml_rust2::parser::{Event, Parser, Tag};
+use yaml_rust2::scanner::TScalarStyle;
+
+use super::tree::{Alias, Document, Kind, NONE, Props, RawNode};
+use super::value::{ValueError, value};
+use crate::text::Span;
+
+/// The value of the one document in `source` as the second reader sees it, typed by the same rules as ours.
+/// `Ok(None)` for text without a document; `Err` with the reader's words where it refuses the text.
+pub fn second_value(source: &str) -> Result<Option<Result<Value, ValueError>>, String> {
+    let mut parser = Parser::new_from_str(source.strip_prefix('\u{feff}').unwrap_or(source));
+    let mut builder = Builder::default();
+    loop {
+        let (event, _) = parser.next_token().map_err(|error| error.to_string())?;
+        if event == Event::StreamEnd {
+            break;
+        }
+        builder.event(event)?;
+    }
+    Ok(builder.finish(source).map(|doc| value(&doc)))
+}
+
+/// Builds a document whose text is made of the values that were read; it has no source of its own.
+#[derive(Default)]
+struct Builder {
+    text: String,
+    nodes: Vec<RawNode>,
+    props: Vec<Props>,
+    aliases: Vec<Alias>,
+    decoded: Vec<(u32, Box<str>)>,
+    anchors: Vec<(usize, u32)>,
+    open: Vec<u32>,
+    documents: usize,
+    last_is_block_scalar: bool,
+}
+
+impl Builder {
+    fn event(&mut self, event: Event) -> Result<(), String> {
+        match event {
+            Event::DocumentStart => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    return Err("a second document starts here".to_owned());
+                }
+            }
+            Event::Alias(id) => {
+                let target = self.anchors.iter().rev().find(|(have, _)| *have == id).map(|(_, node)| *node);
+                let target = target.ok_or("an alias without an anchor")?;
+                if self.open.contains(&target) {
+                    return Err("an alias inside its own anchor".to_owned());
+                }
+                let node = self.push(Kind::Alias, Span::default(), 0, None);
+                self.aliases.push(Alias { node, target });
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let kind = match style {
+                    TScalarStyle::Plain => Kind::Plain,
+                    TScalarStyle::SingleQuoted => Kind::SingleQuoted,
+                    TScalarStyle::DoubleQuoted => Kind::DoubleQuoted,
+                    TScalarStyle::Literal => Kind::Literal,
+                    TScalarStyle::Folded => Kind::Folded,
+                };
+                self.last_is_block_scalar = matches!(kind, Kind::Literal | Kind::Folded);
+                let start = self.text.len();
+                if kind == Kind::Plain {
+                    self.text.push_str(&text);
+                }
+                let span = Span::new(start, self.text.len());
+                let node = self.push(kind, span, anchor, tag);
+                self.decoded.push((node, text.into()));
+            }
+            Event::SequenceStart(anchor, tag) => {
+                let node = self.push(Kind::BlockSequence, Span::default(), anchor, tag);
+                self.open.push(node);
+            }
+            Event::MappingStart(anchor, tag) => {
+                let node = self.push(Kind::BlockMapping, Span::default(), anchor, tag);
+                self.open.push(node);
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                if let Some(node) = self.open.pop() {
+                    self.nodes[node as usize].next = self.nodes.len() as u32;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, kind: Kind, span: Span, anchor: usize, tag: Option<Tag>) -> u32 {
+        let node = self.nodes.len() as u32;
+        let parent = self.open.last().copied().unwrap_or(NONE);
+        self.nodes.push(RawNode { kind, span, parent, next: node + 1 });
+        if anchor > 0 {
+            self.anchors.push((anchor, node));
+        }
+        if let Some(tag) = tag {
+            let start = self.text.len();
+            let handle = if tag.handle == "tag:yaml.org,2002:" { "!!" } else { &tag.handle };
+            self.text.push_str(handle);
+            self.text.push_str(&tag.suffix);
+            let tag = Some(Span::new(start, self.text.len()));
+            self.props.push(Props { node, anchor: None, tag });
+        }
+        node
+    }
+
+    fn finish(mut self, source: &str) -> Option<Document> {
+        if self.nodes.is_empty() {
+            return None;
+        }
+        let in_last_line = source.rsplit('\n').next().is_some_and(|line| line.starts_with([' ', '\t']));
+        if self.last_is_block_scalar
+            && in_last_line
+            && let Some((_, last)) = self.decoded.last_mut()
+        {
+            // kubectl reads no line feed where the text has none.
+            if let Some(shorter) = last.strip_suffix('\n') {
+                *last = shorter.into();
+            }
+        }
+        let text: Arc<str> = self.text.into();
+        Some(Document {
+            slice: Span::new(0, text.len()),
+            text,
+            nodes: self.nodes,
+            props: self.props,
+            aliases: self.aliases,
+            comments: Vec::new(),
+            decoded: self.decoded,
+            explicit_start: None,
+        })
+    }
+}

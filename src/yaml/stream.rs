@@ -1,0 +1,157 @@
+//! A text as a stream of documents: where each starts and ends, and documents added or removed whole.
+
+use crate::text::{Edit, Span};
+
+/// The documents of a text, in order; together they cover it but for a byte order mark.
+pub type Slices = Vec<Span>;
+
+/// Splits `text` at its `---` and `...` lines, which YAML allows nowhere else at the start of a line.
+/// A slice may hold no document, only comments or blanks.
+pub fn slices(text: &str) -> Slices {
+    let bytes = text.as_bytes();
+    let mut slices = Vec::new();
+    let mut start = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    let mut from = start;
+    while let Some((marker, after)) = next_marker(bytes, from) {
+        if bytes[marker] == b'-' {
+            // Directives and comments in front of the first `---` belong to the document it starts.
+            if !is_prefix(&text[start..marker]) {
+                slices.push(Span::new(start, marker));
+                start = marker;
+            }
+            from = marker + 3;
+        } else {
+            slices.push(Span::new(start, after));
+            start = after;
+            from = after;
+        }
+    }
+    if start < bytes.len() || slices.is_empty() {
+        slices.push(Span::new(start, bytes.len()));
+    }
+    slices
+}
+
+/// The next `---` or `...` at the start of a line, and where the line after it starts.
+fn next_marker(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    let mut at = from;
+    loop {
+        let line_start = at == 0 || at == 3 && bytes.starts_with("\u{feff}".as_bytes()) || bytes[at - 1] == b'\n';
+        if line_start && at + 3 <= bytes.len() {
+            let word = &bytes[at..at + 3];
+            let ends = bytes.get(at + 3).is_none_or(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'));
+            if ends && (word == b"---" || word == b"...") {
+                let after = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i + 1);
+                return Some((at, after));
+            }
+        }
+        at += memchr::memchr(b'\n', bytes.get(at..)?)? + 1;
+    }
+}
+
+/// True when `text` holds only what may stand in front of a `---`: comments, blanks, directives.
+fn is_prefix(text: &str) -> bool {
+    text.lines().all(|line| {
+        let trimmed = line.trim_matches([' ', '\t', '\r', '\u{feff}']);
+        trimmed.is_empty() || trimmed.starts_with('#') || line.starts_with('%')
+    })
+}
+
+/// The line ending that most lines of `text` have.
+pub(super) fn line_ending(text: &str) -> &'static str {
+    let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count();
+    let crlf = memchr::memmem::find_iter(text.as_bytes(), b"\r\n").count();
+    if crlf * 2 > lines { "\r\n" } else { "\n" }
+}
+
+/// The edit that adds `document` (text with `\n` line endings and a final one) at the end of `text`.
+/// A text without final newline stays one.
+pub fn append_document(text: &str, document: &str) -> Edit {
+    let ending = line_ending(text);
+    let body = document.trim_end_matches('\n').replace('\n', ending);
+    if text.trim_matches(['\u{feff}', ' ', '\n', '\r', '\t']).is_empty() {
+        return Edit::insert(text.len(), format!("{body}{ending}"));
+    }
+    let ended = text.ends_with('\n');
+    let gap = if ended { "" } else { ending };
+    let tail = if ended { ending } else { "" };
+    let starts_empty = {
+        let last = text.trim_end_matches(['\n', '\r', ' ', '\t']);
+        last.ends_with("\n---") || last == "---"
+    };
+    let marker = if starts_empty { String::new() } else { format!("---{ending}") };
+    Edit::insert(text.len(), format!("{gap}{marker}{body}{tail}"))
+}
+
+/// The edit that puts `document` in front of the document at `slice`; a leading comment of the
+/// first document stays with it.
+pub fn insert_document(text: &str, slice: Span, document: &str) -> Edit {
+    let ending = line_ending(text);
+    let body = document.trim_end_matches('\n').replace('\n', ending);
+    let at = slice.start as usize;
+    if text[at..].starts_with("---") {
+        Edit::insert(at, format!("---{ending}{body}{ending}"))
+    } else {
+        Edit::insert(at, format!("{body}{ending}---{ending}"))
+    }
+}
+
+/// The edit that removes the document at `slices[index]`: its `---` and all up to the next one.
+/// Where it is the first, the `---` of the next one goes too if the text did not start with one.
+pub fn remove_document(text: &str, slices: &[Span], index: usize) -> Option<Edit> {
+    let slice = slices.get(index)?;
+    let (mut start, mut end) = (slice.start as usize, slice.end as usize);
+    if index == 0 {
+        let starts_with_marker = text[start..].starts_with("---");
+        let rest = &text[end..];
+        if !starts_with_marker && let Some(line) = rest.strip_prefix("---") {
+            let line_end = memchr::memchr(b'\n', line.as_bytes()).map_or(line.len(), |i| i + 1);
+            // Only a bare marker may go: `--- # comment` and `--- text` say more.
+            if line[..line_end].trim().is_empty() {
+                end += 3 + line_end;
+            }
+        }
+    } else if end == text.len() && !text.ends_with('\n') {
+        // The text had no final newline; the document in front becomes the last one and has none either.
+        start = text[..start].trim_end_matches('\n').trim_end_matches('\r').len();
+    }
+    Some(Edit::delete(start, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str) -> Vec<&str> {
+        slices(text).into_iter().map(|span| &text[span.range()]).collect()
+    }
+
+    #[test]
+    fn documents_are_split_at_their_markers() {
+        assert_eq!(split("a: 1\n---\nb: 2\n"), ["a: 1\n", "---\nb: 2\n"]);
+        assert_eq!(split("# top\n%YAML 1.2\n---\na: 1\n"), ["# top\n%YAML 1.2\n---\na: 1\n"]);
+        assert_eq!(split("---\na: 1\n...\n# x\n---\nb\n"), ["---\na: 1\n...\n", "# x\n---\nb\n"]);
+        assert_eq!(split("---\n---\n---"), ["---\n", "---\n", "---"]);
+        assert_eq!(split("a: ---\n --- b\n---x: 1\n"), ["a: ---\n --- b\n---x: 1\n"]);
+        assert_eq!(split("\u{feff}a: 1\n--- # c\nb"), ["a: 1\n", "--- # c\nb"]);
+        assert_eq!(split(""), [""]);
+    }
+
+    #[test]
+    fn documents_come_and_go_whole() {
+        let text = "a: 1\n---\nb: 2\n---\nc: 3\n";
+        let spans = slices(text);
+        let without = |index: usize| {
+            let edit = remove_document(text, &spans, index).expect("there");
+            format!("{}{}", &text[..edit.span.start as usize], &text[edit.span.end as usize..])
+        };
+        assert_eq!(without(0), "b: 2\n---\nc: 3\n");
+        assert_eq!(without(1), "a: 1\n---\nc: 3\n");
+        assert_eq!(without(2), "a: 1\n---\nb: 2\n");
+        assert_eq!(append_document("a: 1\n", "b: 2\n").new, "---\nb: 2\n");
+        assert_eq!(append_document("a: 1", "b: 2\n").new, "\n---\nb: 2");
+        assert_eq!(append_document("a: 1\r\n", "b: 2\nc: 3\n").new, "---\r\nb: 2\r\nc: 3\r\n");
+        assert_eq!(insert_document(text, spans[1], "z: 0\n").new, "---\nz: 0\n");
+        assert_eq!(insert_document(text, spans[0], "z: 0\n").new, "z: 0\n---\n");
+    }
+}
