@@ -4,3 +4,13 @@
 
 pub mod text;
 pub mod yaml;
+
+pub mod config;
+pub mod manifest;
+pub mod rule;
+
+// The rules stand beside `src`, where their fixtures and pages stand too.
+#[path = "../transforms/mod.rs"]
+pub mod transforms;
+
+pub mod engine;

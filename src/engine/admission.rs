@@ -1,0 +1,246 @@
+//! Which changes go together in one pass: whole ones, without conflicts, each in its turn.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::Settings;
+use super::secrets::SecretSpans;
+use crate::manifest::{NodeId, ResourceId, ResourceName, SourceFile};
+use crate::rule::{Change, Finding, Premise};
+use crate::text::{FileId, Loc, Span, line_at};
+use crate::yaml::{Denial, NodeRef, Op, Plan};
+
+/// A change that goes into this pass.
+#[derive(Debug, Clone)]
+pub(super) struct Admitted {
+    /// Its finding, by place in the list.
+    pub(super) finding: usize,
+    pub(super) rule: &'static str,
+    pub(super) files: BTreeSet<FileId>,
+    /// Names the change from pass to pass.
+    pub(super) key: String,
+}
+
+pub(super) type Plans<'a> = BTreeMap<(FileId, u32), Plan<'a>>;
+
+/// Why a change does not go into this pass.
+enum Wait {
+    /// It may go into the next one.
+    Turn,
+    /// It can't be done honestly.
+    Refused(String),
+}
+
+pub(super) struct Admission<'a> {
+    files: &'a [SourceFile],
+    settings: &'a Settings<'a>,
+    fighting: &'a BTreeSet<&'static str>,
+    failed: &'a HashSet<String>,
+    plans: Plans<'a>,
+    empty: HashMap<(FileId, u32), Plan<'a>>,
+    admitted: Vec<Admitted>,
+    admitted_rules: HashMap<ResourceId, Vec<&'static str>>,
+    claims: HashSet<(ResourceName, String)>,
+    premises: HashMap<FileId, Vec<Span>>,
+    touched: HashMap<FileId, Vec<Span>>,
+    secrets: HashMap<FileId, SecretSpans>,
+}
+
+impl<'a> Admission<'a> {
+    pub(super) fn new(
+        files: &'a [SourceFile],
+        settings: &'a Settings<'a>,
+        fighting: &'a BTreeSet<&'static str>,
+        failed: &'a HashSet<String>,
+    ) -> Self {
+        Admission {
+            files,
+            settings,
+            fighting,
+            failed,
+            plans: BTreeMap::new(),
+            empty: HashMap::new(),
+            admitted: Vec::new(),
+            admitted_rules: HashMap::new(),
+            claims: HashSet::new(),
+            premises: HashMap::new(),
+            touched: HashMap::new(),
+            secrets: HashMap::new(),
+        }
+    }
+
+    pub(super) fn into_parts(self) -> (Plans<'a>, Vec<Admitted>) {
+        (self.plans, self.admitted)
+    }
+
+    /// Admits what can go together, rule by rule in the order of the list.
+    pub(super) fn admit_all(&mut self, findings: &mut [Finding]) {
+        let rank: HashMap<&str, usize> = self.settings.rules.iter().enumerate().map(|(i, rule)| (rule.meta().name, i)).collect();
+        let mut order: Vec<usize> = (0..findings.len()).collect();
+        order.sort_by_key(|i| rank.get(findings[*i].rule).copied());
+        let after: HashMap<&str, &[&str]> = self.settings.rules.iter().map(|rule| (rule.meta().name, rule.meta().after)).collect();
+        for i in order {
+            let finding = &findings[i];
+            let Some(fix) = &finding.fix else { continue };
+            let key = key(finding);
+            let refusal = if self.failed.contains(&key) {
+                Some("the change failed its proof; this is a defect of meshfix, please report it".to_owned())
+            } else if self.fighting.contains(finding.rule) {
+                Some(format!("rules undo each other here: {}", self.fighting.iter().copied().collect::<Vec<_>>().join(", ")))
+            } else if !self.settings.allows(fix.safety) {
+                self.check(&fix.change).err().and_then(Wait::reason)
+            } else {
+                let earlier = after.get(finding.rule).copied().unwrap_or_default();
+                // Only what goes into this pass is worth waiting for: a refused change never goes.
+                let waits = self.admitted_rules.get(&finding.id).is_some_and(|rules| rules.iter().any(|rule| earlier.contains(rule)));
+                if waits {
+                    self.check(&fix.change).err().and_then(Wait::reason)
+                } else {
+                    match self.admit(&fix.change) {
+                        Ok(files) => {
+                            self.admitted_rules.entry(finding.id).or_default().push(finding.rule);
+                            self.admitted.push(Admitted { finding: i, rule: finding.rule, files, key });
+                            None
+                        }
+                        Err(wait) => wait.reason(),
+                    }
+                }
+            };
+            findings[i].refusal = refusal.or_else(|| findings[i].refusal.take());
+        }
+    }
+
+    /// Whether the change could be made, without making it.
+    fn check(&mut self, change: &Change) -> Result<(), Wait> {
+        self.check_files(change)?;
+        for ((file, document), ops) in by_document(change) {
+            let plan = self.empty_plan(file, document).ok_or(Wait::Turn)?;
+            plan.clone().admit(&ops).map_err(wait)?;
+        }
+        Ok(())
+    }
+
+    fn admit(&mut self, change: &Change) -> Result<BTreeSet<FileId>, Wait> {
+        self.check_files(change)?;
+        self.check_premises(change)?;
+        let groups = by_document(change);
+        let mut plans = Vec::new();
+        for ((file, document), ops) in &groups {
+            let mut plan = match self.plans.remove(&(*file, *document)) {
+                Some(plan) => plan,
+                None => self.empty_plan(*file, *document).ok_or(Wait::Turn)?.clone(),
+            };
+            // A change over several documents goes whole: keep what a later refusal would undo.
+            let backup = (groups.len() > 1).then(|| plan.clone());
+            let admitted = plan.admit(ops);
+            plans.push((*file, *document, plan, backup));
+            if let Err(denial) = admitted {
+                for (file, document, plan, backup) in plans {
+                    let plan = backup.unwrap_or(plan);
+                    if !plan.is_empty() {
+                        self.plans.insert((file, document), plan);
+                    }
+                }
+                return Err(wait(denial));
+            }
+        }
+        for (file, document, plan, _) in plans {
+            self.plans.insert((file, document), plan);
+        }
+        self.remember(change);
+        Ok(change.ops.iter().map(|(at, _)| at.file).collect())
+    }
+
+    fn empty_plan(&mut self, file: FileId, document: u32) -> Option<&Plan<'a>> {
+        let files = self.files;
+        if !self.empty.contains_key(&(file, document)) {
+            let doc = files.get(file.0 as usize)?.document(document)?;
+            self.empty.insert((file, document), Plan::new(doc));
+        }
+        self.empty.get(&(file, document))
+    }
+
+    /// Files that can't be written, and lines that also hold a Secret, refuse every change.
+    fn check_files(&mut self, change: &Change) -> Result<(), Wait> {
+        for (at, _) in &change.ops {
+            let file = &self.files[at.file.0 as usize];
+            if let Some(reason) = &file.held {
+                return Err(Wait::Refused(format!("{}: {reason}", file.name)));
+            }
+            let Some(span) = self.span(*at) else { continue };
+            let secrets = self.secrets.entry(at.file).or_insert_with(|| SecretSpans::new(file));
+            let lines = Span { start: line_at(&file.text, span.start as usize).start, end: line_at(&file.text, span.end as usize).end };
+            if secrets.touches(lines) {
+                return Err(Wait::Refused("a Secret stands on the same line; its value would show in the diff".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_premises(&self, change: &Change) -> Result<(), Wait> {
+        let meets = |spans: Option<&Vec<Span>>, span: Span| spans.is_some_and(|spans| spans.iter().any(|have| have.overlaps(span)));
+        for premise in &change.premises {
+            let taken = match premise {
+                Premise::Claim { owner, key } => self.claims.contains(&(owner.clone(), key.clone())),
+                Premise::Span(Loc { file, span }) => meets(self.touched.get(file), *span),
+            };
+            if taken {
+                return Err(Wait::Turn);
+            }
+        }
+        if self.premises.is_empty() {
+            return Ok(());
+        }
+        let broken = change.ops.iter().any(|(at, _)| self.span(*at).is_some_and(|span| meets(self.premises.get(&at.file), span)));
+        if broken { Err(Wait::Turn) } else { Ok(()) }
+    }
+
+    fn remember(&mut self, change: &Change) {
+        for premise in &change.premises {
+            match premise {
+                Premise::Claim { owner, key } => {
+                    self.claims.insert((owner.clone(), key.clone()));
+                }
+                Premise::Span(Loc { file, span }) => self.premises.entry(*file).or_default().push(*span),
+            }
+        }
+        for (at, _) in &change.ops {
+            if let Some(span) = self.span(*at) {
+                self.touched.entry(at.file).or_default().push(span);
+            }
+        }
+    }
+
+    fn span(&self, at: NodeId) -> Option<Span> {
+        let document = self.files.get(at.file.0 as usize)?.document(at.document)?;
+        Some(document.node(at.node.node, at.node.via)?.entry_span())
+    }
+}
+
+impl Wait {
+    fn reason(self) -> Option<String> {
+        match self {
+            Wait::Refused(reason) => Some(reason),
+            Wait::Turn => None,
+        }
+    }
+}
+
+fn wait(denial: Denial) -> Wait {
+    match denial {
+        Denial::Refused(refusal) => Wait::Refused(refusal.to_string()),
+        Denial::Conflict => Wait::Turn,
+    }
+}
+
+/// What stays the same of a finding from pass to pass.
+fn key(finding: &Finding) -> String {
+    format!("{}\u{0}{}\u{0}{}\u{0}{}", finding.rule, finding.resource, finding.at.file.0, finding.path)
+}
+
+fn by_document(change: &Change) -> BTreeMap<(FileId, u32), Vec<(NodeRef, Op)>> {
+    let mut groups: BTreeMap<_, Vec<(NodeRef, Op)>> = BTreeMap::new();
+    for (at, op) in &change.ops {
+        groups.entry((at.file, at.document)).or_default().push((at.node, op.clone()));
+    }
+    groups
+}

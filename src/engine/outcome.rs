@@ -1,0 +1,193 @@
+//! What came of a run: texts, findings and what became of each, with positions in the text on disk.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Run, Tracked};
+use crate::manifest::{SourceFile, State};
+use crate::rule::{Finding, Level};
+use crate::text::{FileId, Loc, Span};
+
+/// What became of a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// Its fix is part of the changes.
+    Applied,
+    /// Its fix is unsafe and was not asked for.
+    NeedsUnsafe,
+    /// Its fix can't be made honestly; the reason.
+    Refused(String),
+    /// There is no fix: a person decides.
+    Manual,
+}
+
+/// A finding with what became of it. Its places are in the text before the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reported {
+    /// The finding.
+    pub finding: Finding,
+    /// What became of it.
+    pub status: Status,
+}
+
+/// A file whose text changes.
+#[derive(Debug, Clone)]
+pub struct ChangedFile {
+    /// The file.
+    pub file: FileId,
+    /// The text before.
+    pub before: Arc<str>,
+    /// The text after.
+    pub after: Arc<str>,
+}
+
+/// The proven operations of one document.
+#[derive(Debug, Clone)]
+pub struct DocumentChange {
+    /// The file.
+    pub file: FileId,
+    /// The document in it, from 0.
+    pub document: u32,
+    /// RFC 6902 operations, valid in order from the document's value before the run.
+    pub operations: Vec<json_patch::PatchOperation>,
+}
+
+/// Everything that came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The files as they were read.
+    pub files: Vec<SourceFile>,
+    /// Those that change, in order.
+    pub changed: Vec<ChangedFile>,
+    /// What was found, in the order of files and places.
+    pub findings: Vec<Reported>,
+    /// What changes, document by document.
+    pub changes: Vec<DocumentChange>,
+    /// Files that must be written together.
+    pub units: Vec<BTreeSet<FileId>>,
+    /// Documents that could not be read: file, place and reason.
+    pub unread: Vec<(Loc, String)>,
+    /// Changes that failed their proof, which is a defect of meshfix.
+    pub internal: Vec<String>,
+    /// Files whose changes only one reader could prove.
+    pub one_reader: Vec<FileId>,
+    /// Rules that undo each other.
+    pub fighting: Vec<&'static str>,
+    /// Passes that changed something.
+    pub passes: usize,
+}
+
+impl Outcome {
+    /// The findings that stay open when the changes are made.
+    pub fn open(&self) -> impl Iterator<Item = &Reported> {
+        self.findings.iter().filter(|reported| reported.status != Status::Applied)
+    }
+
+    /// True when a finding of this level or worse stays open.
+    pub fn has_open(&self, level: Level) -> bool {
+        self.open().any(|reported| reported.finding.level >= level)
+    }
+}
+
+impl Run<'_> {
+    pub(super) fn finish(self, open: Vec<Finding>, passes: usize) -> Outcome {
+        let mut findings: Vec<Reported> = Vec::with_capacity(open.len() + self.applied.len());
+        for (pass, mut finding) in self.applied {
+            to_input(&mut finding, &self.tracked, pass);
+            findings.push(Reported { finding, status: Status::Applied });
+        }
+        for mut finding in open {
+            to_input(&mut finding, &self.tracked, usize::MAX);
+            let status = match (&finding.refusal, &finding.fix) {
+                (Some(reason), _) => Status::Refused(reason.clone()),
+                (None, Some(_)) => Status::NeedsUnsafe,
+                (None, None) => Status::Manual,
+            };
+            findings.push(Reported { finding, status });
+        }
+        findings.sort_by(|a, b| {
+            let key = |reported: &Reported| (reported.finding.at, reported.finding.rule);
+            key(a).cmp(&key(b)).then_with(|| a.finding.path.cmp(&b.finding.path))
+        });
+        let mut changed = Vec::new();
+        let mut originals = Vec::with_capacity(self.tracked.len());
+        for (i, tracked) in self.tracked.iter().enumerate() {
+            if tracked.now.text != tracked.original.text {
+                changed.push(ChangedFile {
+                    file: FileId(i as u32),
+                    before: tracked.original.text.clone(),
+                    after: tracked.now.text.clone(),
+                });
+            }
+            originals.push(tracked.original.clone());
+        }
+        let changes = self.patches.into_iter().filter(|((file, _), _)| changed.iter().any(|one| one.file == *file));
+        let changes = changes.map(|((file, document), operations)| DocumentChange { file, document, operations }).collect();
+        Outcome {
+            unread: unread(&originals),
+            files: originals,
+            changed,
+            findings,
+            changes,
+            units: connected(self.units),
+            internal: self.internal,
+            one_reader: self.one_reader.into_iter().collect(),
+            fighting: self.fighting.into_iter().collect(),
+            passes,
+        }
+    }
+}
+
+/// Maps a finding's places from the text of `pass` back to the text before the run.
+fn to_input(finding: &mut Finding, tracked: &[Tracked], pass: usize) {
+    let back = |loc: &mut Loc| {
+        let steps = &tracked[loc.file.0 as usize].steps;
+        for step in steps.iter().rev().filter(|step| step.pass < pass) {
+            let start = step.edits.map_back(loc.span.start);
+            let end = step.edits.map_back(loc.span.end).max(start);
+            loc.span = Span { start, end };
+        }
+    };
+    back(&mut finding.at);
+    finding.related.iter_mut().for_each(|(loc, _)| back(loc));
+}
+
+fn unread(files: &[SourceFile]) -> Vec<(Loc, String)> {
+    let mut unread = Vec::new();
+    for (i, file) in files.iter().enumerate() {
+        for slot in &file.slots {
+            let (span, reason) = match &slot.state {
+                State::Broken(error) => (error.at, error.to_string()),
+                State::Template(at) => (*at, "template text (`{{`): render it first and run meshfix on the result".to_owned()),
+                _ => continue,
+            };
+            unread.push((Loc { file: FileId(i as u32), span }, reason));
+        }
+    }
+    unread
+}
+
+/// Sets that share a file become one.
+fn connected(sets: Vec<BTreeSet<FileId>>) -> Vec<BTreeSet<FileId>> {
+    let mut owner: std::collections::BTreeMap<FileId, usize> = std::collections::BTreeMap::new();
+    let mut units: Vec<BTreeSet<FileId>> = Vec::new();
+    for set in sets {
+        let mut hit: Vec<usize> = set.iter().filter_map(|file| owner.get(file).copied()).collect();
+        hit.sort_unstable();
+        hit.dedup();
+        let target = hit.first().copied().unwrap_or(units.len());
+        if target == units.len() {
+            units.push(BTreeSet::new());
+        }
+        for other in hit.into_iter().skip(1).rev() {
+            let moved = std::mem::take(&mut units[other]);
+            units[target].extend(moved);
+        }
+        units[target].extend(set);
+        for file in &units[target] {
+            owner.insert(*file, target);
+        }
+    }
+    units.retain(|unit| !unit.is_empty());
+    units
+}

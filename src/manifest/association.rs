@@ -1,0 +1,162 @@
+//! Which Services select which pods, in repositories that hold more than one cluster's manifests.
+
+use super::inventory::Inventory;
+use super::resource::ResourceId;
+use super::workload::Workload;
+
+/// The Services of a workload, or the workloads of a Service.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Association {
+    /// Each is the other's nearest: a change may rely on it.
+    pub certain: Vec<ResourceId>,
+    /// Nearest in at least one direction; holds the certain ones too.
+    pub possible: Vec<ResourceId>,
+}
+
+impl Inventory<'_> {
+    /// The Services that select the workload's pods.
+    pub fn services_of(&self, workload: Workload<'_>) -> Association {
+        let selecting: Vec<ResourceId> = self.services().filter(|service| self.selects(*service, workload)).collect();
+        self.associate(workload.id, &selecting, |service| {
+            let all = self.workloads().filter(|other| !other.resource.is_fragment && self.selects(service, *other));
+            all.map(|other| other.id).collect()
+        })
+    }
+
+    /// The workloads whose pods the Service selects.
+    pub fn workloads_of(&self, service: ResourceId) -> Association {
+        let all = self.workloads().filter(|workload| !workload.resource.is_fragment && self.selects(service, *workload));
+        let selected: Vec<ResourceId> = all.map(|workload| workload.id).collect();
+        self.associate(service, &selected, |workload| {
+            let Some(workload) = self.workload(workload) else { return Vec::new() };
+            self.services().filter(|other| self.selects(*other, workload)).collect()
+        })
+    }
+
+    /// Candidates that are nearest to `asker`, and those to which `asker` is nearest.
+    fn associate(&self, asker: ResourceId, candidates: &[ResourceId], back: impl Fn(ResourceId) -> Vec<ResourceId>) -> Association {
+        let near = self.nearest(asker, candidates);
+        let mut association = Association::default();
+        for candidate in candidates {
+            let there = near.contains(candidate);
+            let here = self.nearest(*candidate, &back(*candidate)).contains(&asker);
+            if there || here {
+                association.possible.push(*candidate);
+            }
+            if there && here {
+                association.certain.push(*candidate);
+            }
+        }
+        association
+    }
+
+    /// Of all candidates, those in the smallest scope around the asker that has any: the same top
+    /// kustomization first, then the nearest enclosing folder.
+    fn nearest(&self, asker: ResourceId, candidates: &[ResourceId]) -> Vec<ResourceId> {
+        let tops = |id: ResourceId| self.placements(id).iter().filter_map(|placement| placement.kustomization).collect::<Vec<_>>();
+        let own = tops(asker);
+        let together: Vec<ResourceId> =
+            candidates.iter().copied().filter(|id| tops(*id).iter().any(|top| own.contains(top))).collect();
+        if !own.is_empty() && !together.is_empty() {
+            return together;
+        }
+        let folder = |id: ResourceId| self.files()[self.resource(id).file.0 as usize].folder();
+        let here = folder(asker);
+        let shared = |id: ResourceId| {
+            let parts = |folder: &'_ str| folder.split('/').map(str::to_owned).collect::<Vec<_>>();
+            parts(here).iter().zip(parts(folder(id))).take_while(|(a, b)| **a == *b).count()
+        };
+        let depth = candidates.iter().map(|id| shared(*id)).max().unwrap_or(0);
+        candidates.iter().copied().filter(|id| shared(*id) == depth).collect()
+    }
+
+    /// True when the Service's selector is not empty, all of it is in the pod's labels, and both can be
+    /// in one namespace.
+    pub fn selects(&self, service: ResourceId, workload: Workload<'_>) -> bool {
+        let Some(selector) = self.root(service).and_then(|root| root.at(&["spec", "selector"])) else { return false };
+        let selector: Vec<_> = selector.entries().collect();
+        let labels = |(key, value): &(std::borrow::Cow<'_, str>, super::Field<'_>)| workload.pod_label(key) == value.text();
+        !selector.is_empty() && selector.iter().all(labels) && self.share_a_namespace(service, workload.id)
+    }
+
+    /// Two resources without a namespace are in the same one; one with and one without may be.
+    fn share_a_namespace(&self, one: ResourceId, other: ResourceId) -> bool {
+        let theirs = self.placements(other);
+        self.placements(one).iter().any(|placement| {
+            theirs.iter().any(|there| {
+                placement.namespace == there.namespace
+                    || placement.kustomization != there.kustomization && (placement.namespace.is_none() || there.namespace.is_none())
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Inventory, SourceFile};
+    use crate::config::Options;
+
+    fn file(name: &str, text: &str) -> SourceFile {
+        SourceFile::read(name.to_owned(), text.into(), None).expect("a manifest")
+    }
+
+    fn deployment(name: &str, app: &str) -> String {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:\n  template:\n    metadata: {{labels: {{app: {app}}}}}\n    spec: {{containers: []}}\n"
+        )
+    }
+
+    fn service(name: &str, app: &str) -> String {
+        format!("apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{selector: {{app: {app}}}}}\n")
+    }
+
+    #[test]
+    fn the_nearest_folder_wins_in_both_directions() {
+        let files = [
+            file("one/deploy.yaml", &deployment("web", "web")),
+            file("one/svc.yaml", &service("web", "web")),
+            file("two/deploy.yaml", &deployment("web", "web")),
+            file("two/svc.yaml", &service("web", "web")),
+        ];
+        let options = Options::default();
+        let inventory = Inventory::new(&files, &options);
+        for workload in inventory.workloads() {
+            let services = inventory.services_of(workload);
+            assert_eq!(services.certain, services.possible);
+            let found: Vec<_> = services.certain.iter().map(|id| inventory.resource(*id).file).collect();
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0].0, workload.resource.file.0 + 1);
+        }
+    }
+
+    #[test]
+    fn a_service_above_two_apps_is_only_possible_where_another_is_nearer() {
+        let files = [
+            file("svc.yaml", &service("shared", "web")),
+            file("a/deploy.yaml", &deployment("web", "web")),
+            file("a/svc.yaml", &service("web", "web")),
+        ];
+        let options = Options::default();
+        let inventory = Inventory::new(&files, &options);
+        let workload = inventory.workloads().next().expect("one");
+        let services = inventory.services_of(workload);
+        assert_eq!((services.certain.len(), services.possible.len()), (1, 2));
+    }
+
+    #[test]
+    fn kustomizations_scope_and_give_the_namespace() {
+        let overlay = |name: &str| format!("resources: [../../base]\nnamespace: {name}\n");
+        let files = [
+            file("base/kustomization.yaml", "resources: [deploy.yaml]\n"),
+            file("base/deploy.yaml", &deployment("web", "web")),
+            file("overlays/a/kustomization.yaml", &overlay("shop")),
+            file("overlays/b/kustomization.yaml", &overlay("kube-system")),
+        ];
+        let options = Options::default();
+        let inventory = Inventory::new(&files, &options);
+        let workload = inventory.workloads().next().expect("one");
+        let namespaces: Vec<_> = workload.placements.iter().filter_map(|placement| placement.namespace.as_deref()).collect();
+        assert_eq!(namespaces, ["shop", "kube-system"]);
+        assert!(inventory.placements_disagree(workload));
+    }
+}

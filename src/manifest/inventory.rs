@@ -1,0 +1,195 @@
+//! Everything that the files hold, built once a pass, and the questions that rules ask of it by name.
+
+use std::collections::HashMap;
+
+use super::field::Field;
+use super::kinds;
+use super::kustomize::Kustomizations;
+use super::resource::{Resource, ResourceId};
+use super::source::SourceFile;
+use super::workload::Workload;
+use crate::config::Options;
+use crate::text::FileId;
+use crate::yaml::Via;
+
+/// How far `kind: List` may nest; the API has one level.
+const LIST_DEPTH: usize = 4;
+
+/// Where a resource is deployed: once by itself, or once for each kustomize overlay that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Placement {
+    /// The kustomization at the top, `None` for a resource that stands by itself.
+    pub kustomization: Option<FileId>,
+    /// The namespace there, where the manifests say.
+    pub namespace: Option<String>,
+}
+
+/// The resources of a workspace.
+pub struct Inventory<'a> {
+    files: &'a [SourceFile],
+    options: &'a Options,
+    resources: Vec<Resource>,
+    placements: Vec<Vec<Placement>>,
+    workloads: Vec<ResourceId>,
+    services: Vec<ResourceId>,
+    namespaces: HashMap<String, Vec<ResourceId>>,
+    kustomizations: Kustomizations,
+    /// Patches of workloads, by kind and name.
+    fragments: HashMap<(String, String), Vec<ResourceId>>,
+}
+
+impl<'a> Inventory<'a> {
+    /// Reads the resources of `files`.
+    pub fn new(files: &'a [SourceFile], options: &'a Options) -> Self {
+        let mut resources = Vec::new();
+        for (file, document, root) in documents(files) {
+            let root = Field::new(root, file, document);
+            collect(root, &mut resources, 0);
+        }
+        let kustomizations = Kustomizations::read(files);
+        let mut inventory = Inventory {
+            files,
+            options,
+            placements: Vec::with_capacity(resources.len()),
+            workloads: Vec::new(),
+            services: Vec::new(),
+            namespaces: HashMap::new(),
+            fragments: HashMap::new(),
+            kustomizations,
+            resources,
+        };
+        inventory.index();
+        inventory
+    }
+
+    fn index(&mut self) {
+        for (i, resource) in self.resources.iter_mut().enumerate() {
+            let id = ResourceId(i as u32);
+            resource.is_fragment = self.kustomizations.is_patch(resource.file);
+            let name = &resource.name;
+            if kinds::workload_kind(&name.api_version, &name.kind).is_some() {
+                self.workloads.push(id);
+                if resource.is_fragment {
+                    self.fragments.entry((name.kind.clone(), name.name.clone())).or_default().push(id);
+                }
+            } else if name.kind == "Service" && name.group().is_empty() && !resource.is_fragment {
+                self.services.push(id);
+            } else if name.kind == "Namespace" && name.group().is_empty() {
+                self.namespaces.entry(name.name.clone()).or_default().push(id);
+            }
+            self.placements.push(self.kustomizations.placements(resource.file, name.namespace.as_deref()));
+        }
+    }
+
+    /// The options of the run.
+    pub fn options(&self) -> &'a Options {
+        self.options
+    }
+
+    /// The files.
+    pub fn files(&self) -> &'a [SourceFile] {
+        self.files
+    }
+
+    /// All resources.
+    pub fn resources(&self) -> &[Resource] {
+        &self.resources
+    }
+
+    /// A resource.
+    pub fn resource(&self, id: ResourceId) -> &Resource {
+        &self.resources[id.0 as usize]
+    }
+
+    /// Where a resource is deployed; at least one place.
+    pub fn placements(&self, id: ResourceId) -> &[Placement] {
+        &self.placements[id.0 as usize]
+    }
+
+    /// The top node of a resource.
+    pub fn root(&self, id: ResourceId) -> Option<Field<'a>> {
+        let resource = self.resource(id);
+        let document = self.files.get(resource.file.0 as usize)?.document(resource.document)?;
+        Some(Field::new(document.node(resource.node, Via::Here)?, resource.file, resource.document))
+    }
+
+    /// Everything that makes pods, kustomize patches included, in the order of the files.
+    pub fn workloads(&self) -> impl Iterator<Item = Workload<'_>> {
+        self.workloads.iter().filter_map(|id| self.workload(*id))
+    }
+
+    /// The workload that a resource is; `None` for other kinds and for templates without a pod spec.
+    pub fn workload(&self, id: ResourceId) -> Option<Workload<'_>> {
+        let resource = self.resource(id);
+        let kind = kinds::workload_kind(&resource.name.api_version, &resource.name.kind)?;
+        let root = self.root(id)?;
+        if resource.name.kind == "Rollout" && root.at(&["spec", "workloadRef"]).is_some() {
+            return None;
+        }
+        let template = root.at(kind.template)?;
+        let pod = template.get("spec").filter(|spec| spec.kind().is_mapping())?;
+        Some(Workload { id, resource, root, pod_metadata: template.get("metadata"), pod, placements: self.placements(id) })
+    }
+
+    /// All Services of the core API.
+    pub fn services(&self) -> impl Iterator<Item = ResourceId> + '_ {
+        self.services.iter().copied()
+    }
+
+    /// A label of a Namespace object in the files.
+    pub fn namespace_label(&self, namespace: &str, label: &str) -> Option<&'a str> {
+        let ids = self.namespaces.get(namespace)?;
+        ids.iter().find_map(|id| self.root(*id)?.at(&["metadata", "labels", label])?.text())
+    }
+
+    /// The kustomize patches of a workload that are files of their own.
+    pub fn patches_of(&self, workload: Workload<'_>) -> impl Iterator<Item = Workload<'_>> {
+        let name = &workload.resource.name;
+        let own = workload.id;
+        let ids = if workload.resource.is_fragment { None } else { self.fragments.get(&(name.kind.clone(), name.name.clone())) };
+        let file = workload.resource.file;
+        ids.into_iter()
+            .flatten()
+            .copied()
+            .filter(move |id| *id != own && self.kustomizations.patches(self.resource(*id).file, file))
+            .filter_map(|id| self.workload(id))
+    }
+
+    /// The workloads that a kustomize patch changes.
+    pub fn patched_by(&self, patch: Workload<'_>) -> Vec<Workload<'_>> {
+        let name = &patch.resource.name;
+        let is_target = |workload: &Workload<'_>| {
+            !workload.resource.is_fragment
+                && workload.resource.name.kind == name.kind
+                && workload.resource.name.name == name.name
+                && self.kustomizations.patches(patch.resource.file, workload.resource.file)
+        };
+        if patch.resource.is_fragment { self.workloads().filter(is_target).collect() } else { Vec::new() }
+    }
+}
+
+/// The top node of each document that was read.
+pub(super) fn documents(files: &[SourceFile]) -> impl Iterator<Item = (FileId, u32, crate::yaml::Node<'_>)> {
+    files.iter().enumerate().flat_map(|(i, file)| {
+        let read = move |(document, _): (usize, &super::Slot)| {
+            let root = file.document(document as u32)?.root();
+            Some((FileId(i as u32), document as u32, root))
+        };
+        file.slots.iter().enumerate().filter_map(read)
+    })
+}
+
+/// Adds the resource at `field`, or the items of a list.
+fn collect(field: Field<'_>, resources: &mut Vec<Resource>, depth: usize) {
+    let kind = field.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default();
+    let items = field.get("items").filter(|items| kind.ends_with("List") && items.kind().is_sequence());
+    if let Some(items) = items
+        && depth < LIST_DEPTH
+    {
+        for item in items.items() {
+            collect(item, resources, depth + 1);
+        }
+        return;
+    }
+    resources.extend(Resource::read(field));
+}

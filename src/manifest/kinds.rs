@@ -1,0 +1,121 @@
+//! Which documents hold something for us, told from their text before any of it is parsed.
+
+use memchr::memmem;
+
+/// What a document is worth reading for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// It may hold resources that a rule looks at.
+    Read,
+    /// A Secret: never read, never edited, never shown.
+    Secret,
+    /// A manifest of a kind that no rule looks at.
+    Other,
+    /// Not a manifest.
+    None,
+}
+
+/// Where a kind's pod template stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WorkloadKind {
+    /// API groups that have the kind, without versions; "" is the core group.
+    pub(super) groups: &'static [&'static str],
+    pub(super) kind: &'static str,
+    /// The object that has `metadata` and `spec` of the pods.
+    pub(super) template: &'static [&'static str],
+}
+
+const TEMPLATE: &[&str] = &["spec", "template"];
+
+/// The pod template of every kind that makes pods (Kubernetes API reference of each group).
+pub(super) const WORKLOADS: &[WorkloadKind] = &[
+    WorkloadKind { groups: &[""], kind: "Pod", template: &[] },
+    WorkloadKind { groups: &[""], kind: "ReplicationController", template: TEMPLATE },
+    WorkloadKind { groups: &[""], kind: "PodTemplate", template: &["template"] },
+    WorkloadKind { groups: &["apps", "extensions"], kind: "Deployment", template: TEMPLATE },
+    WorkloadKind { groups: &["apps", "apps.kruise.io"], kind: "StatefulSet", template: TEMPLATE },
+    WorkloadKind { groups: &["apps", "extensions", "apps.kruise.io"], kind: "DaemonSet", template: TEMPLATE },
+    WorkloadKind { groups: &["apps", "extensions"], kind: "ReplicaSet", template: TEMPLATE },
+    WorkloadKind { groups: &["batch", "extensions"], kind: "Job", template: TEMPLATE },
+    WorkloadKind { groups: &["batch"], kind: "CronJob", template: &["spec", "jobTemplate", "spec", "template"] },
+    WorkloadKind { groups: &["argoproj.io"], kind: "Rollout", template: TEMPLATE },
+    WorkloadKind { groups: &["serving.knative.dev"], kind: "Service", template: TEMPLATE },
+    WorkloadKind { groups: &["serving.knative.dev"], kind: "Configuration", template: TEMPLATE },
+    WorkloadKind { groups: &["serving.knative.dev"], kind: "Revision", template: &[] },
+    WorkloadKind { groups: &["apps.openshift.io", ""], kind: "DeploymentConfig", template: TEMPLATE },
+    WorkloadKind { groups: &["apps.kruise.io"], kind: "CloneSet", template: TEMPLATE },
+    WorkloadKind { groups: &["keda.sh"], kind: "ScaledJob", template: &["spec", "jobTargetRef", "template"] },
+];
+
+/// Other kinds that rules or scopes need.
+const SUPPORT: &[&str] = &["Service", "Namespace", "Kustomization", "Component", "ResourceList"];
+
+/// Tells what a document is by the line `kind: X` that every manifest in block style has.
+/// Documents in flow style and JSON are read when they have a `kind` at all.
+pub fn interest(document: &str, is_kustomization: bool) -> Interest {
+    if is_kustomization {
+        return Interest::Read;
+    }
+    let bytes = document.as_bytes();
+    let mut quoted = false;
+    for at in memmem::find_iter(bytes, b"kind") {
+        let before = at.checked_sub(1).map(|i| bytes[i]);
+        if matches!(before, None | Some(b'\n' | b'\r')) || at == 3 && document.starts_with('\u{feff}') {
+            let rest = document[at + 4..].trim_start_matches([' ', '\t']);
+            if let Some(value) = rest.strip_prefix(':') {
+                return of_kind(value.lines().next().unwrap_or_default());
+            }
+        }
+        quoted |= matches!(before, Some(b'"' | b'\''));
+    }
+    if quoted || starts_with_flow(document) { Interest::Read } else { Interest::None }
+}
+
+fn starts_with_flow(document: &str) -> bool {
+    let content = document.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', '%']) && *line != "---");
+    content.is_some_and(|line| line.trim_start_matches("---").trim_start().starts_with('{')) && document.contains("kind")
+}
+
+/// The interest in a kind, as it stands behind `kind:`.
+fn of_kind(value: &str) -> Interest {
+    let value = value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+    if value == "Secret" {
+        return Interest::Secret;
+    }
+    let wanted = WORKLOADS.iter().any(|workload| workload.kind == value)
+        || SUPPORT.contains(&value)
+        || value.ends_with("List")
+        // Anchors, aliases and templates: only the parser knows.
+        || value.is_empty()
+        || value.starts_with(['&', '*', '!', '{', '|', '>']);
+    if wanted { Interest::Read } else { Interest::Other }
+}
+
+/// The group of an `apiVersion`: what stands in front of `/`.
+pub(super) fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+/// The entry of a kind that makes pods.
+pub(super) fn workload_kind(api_version: &str, kind: &str) -> Option<&'static WorkloadKind> {
+    let group = group(api_version);
+    WORKLOADS.iter().find(|workload| workload.kind == kind && workload.groups.contains(&group))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_known_by_its_kind() {
+        assert_eq!(interest("apiVersion: v1\nkind: Pod\n", false), Interest::Read);
+        assert_eq!(interest("kind: \"Deployment\" # x\n", false), Interest::Read);
+        assert_eq!(interest("spec:\n  kind: Pod\nkind: ConfigMap\n", false), Interest::Other);
+        assert_eq!(interest("kind: Secret\n", false), Interest::Secret);
+        assert_eq!(interest("---\n{\"kind\":\"Pod\"}", false), Interest::Read);
+        assert_eq!(interest("{kind: Pod}", false), Interest::Read);
+        assert_eq!(interest("replicas: 1\nwebKind: x\n", false), Interest::None);
+        assert_eq!(interest("kind: PodList\r\n", false), Interest::Read);
+        assert_eq!(interest("resources: []\n", true), Interest::Read);
+    }
+}

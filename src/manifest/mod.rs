@@ -1,0 +1,24 @@
+//! Kubernetes manifests: what is in the files, and the questions that rules ask about it.
+//!
+//! Nothing here touches a file. Everything is read-only and made anew for each pass of the engine.
+
+mod association;
+mod field;
+mod inventory;
+mod kinds;
+mod kustomize;
+mod membership;
+mod ownership;
+mod resource;
+mod source;
+mod workload;
+
+pub use association::Association;
+pub use field::{Field, NodeId};
+pub use inventory::{Inventory, Placement};
+pub use kinds::{Interest, interest};
+pub use membership::{Membership, Off};
+pub use ownership::{Owner, is_proxy_container};
+pub use resource::{Resource, ResourceId, ResourceName};
+pub use source::{Slot, SourceFile, State};
+pub use workload::{Container, Role, Workload};

@@ -1,0 +1,114 @@
+//! A file of the workspace and its documents, read only as far as they hold something for us.
+
+use std::sync::Arc;
+
+use super::kinds::{Interest, interest};
+use crate::text::Span;
+use crate::yaml::{self, Document};
+
+/// A file (or stream) and its documents.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    /// Its name in reports, with `/` between the parts.
+    pub name: String,
+    /// Its text.
+    pub text: Arc<str>,
+    /// Its documents, in order.
+    pub slots: Vec<Slot>,
+    /// Why it can't be written, if it can't.
+    pub held: Option<String>,
+}
+
+/// One document of a file.
+#[derive(Debug, Clone)]
+pub struct Slot {
+    /// Its bytes, `---` included.
+    pub slice: Span,
+    /// What is known of it.
+    pub state: State,
+}
+
+/// What is known of a document.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// It was read.
+    Read(Arc<Document>),
+    /// Only comments and blanks, or nothing that a rule looks at.
+    Other,
+    /// A Secret; never read.
+    Secret,
+    /// It can't be read.
+    Broken(yaml::Error),
+    /// It is the text of a template, which becomes YAML only when it is rendered.
+    Template(Span),
+}
+
+impl SourceFile {
+    /// Reads the documents of `text` that may hold something for us.
+    /// `None` when the file holds nothing: its text need not be kept.
+    pub fn read(name: String, text: Arc<str>, held: Option<String>) -> Option<SourceFile> {
+        let is_kustomization = is_kustomization(&name);
+        // Nearly all files that are not manifests never say `kind`.
+        if !is_kustomization && memchr::memmem::find(text.as_bytes(), b"kind").is_none() {
+            return None;
+        }
+        let slots: Vec<Slot> = yaml::slices(&text).into_iter().map(|slice| read_slot(&text, slice, is_kustomization)).collect();
+        let holds_something = slots.iter().any(|slot| !matches!(slot.state, State::Other | State::Secret));
+        holds_something.then_some(SourceFile { name, text, slots, held })
+    }
+
+    /// The file with a new text, read again.
+    pub fn with_text(&self, text: Arc<str>) -> SourceFile {
+        let is_kustomization = is_kustomization(&self.name);
+        let slots = yaml::slices(&text).into_iter().map(|slice| read_slot(&text, slice, is_kustomization)).collect();
+        SourceFile { name: self.name.clone(), text, slots, held: self.held.clone() }
+    }
+
+    /// The document at `index`, if it was read.
+    pub fn document(&self, index: u32) -> Option<&Document> {
+        match &self.slots.get(index as usize)?.state {
+            State::Read(document) => Some(document),
+            _ => None,
+        }
+    }
+
+    /// The folder that the file lies in, "" for the top.
+    pub fn folder(&self) -> &str {
+        self.name.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+}
+
+/// True for the file names that kustomize reads.
+pub(super) fn is_kustomization(name: &str) -> bool {
+    matches!(name.rsplit('/').next(), Some("kustomization.yaml" | "kustomization.yml" | "Kustomization"))
+}
+
+fn read_slot(text: &Arc<str>, slice: Span, is_kustomization: bool) -> Slot {
+    let source = &text[slice.range()];
+    let state = match interest(source, is_kustomization) {
+        Interest::Read => match yaml::parse(text, slice) {
+            Ok(Some(document)) => State::Read(Arc::new(document)),
+            Ok(None) => State::Other,
+            Err(error) => match template(source) {
+                Some(at) => State::Template(Span::new(slice.start as usize + at, slice.start as usize + at + 2)),
+                None => State::Broken(error),
+            },
+        },
+        Interest::Secret => State::Secret,
+        Interest::Other | Interest::None => State::Other,
+    };
+    Slot { slice, state }
+}
+
+/// Where template text starts: `{{` outside comments.
+fn template(source: &str) -> Option<usize> {
+    let mut from = 0;
+    for line in source.split_inclusive('\n') {
+        let comment = line.trim_start().starts_with('#');
+        if !comment && let Some(at) = line.find("{{") {
+            return Some(from + at);
+        }
+        from += line.len();
+    }
+    None
+}

@@ -1,0 +1,112 @@
+//! Workloads: resources that make pods, with the pod's own fields at hand.
+
+use super::field::Field;
+use super::inventory::Placement;
+use super::resource::{Resource, ResourceId};
+
+/// A resource that makes pods, or a patch of one.
+#[derive(Debug, Clone, Copy)]
+pub struct Workload<'a> {
+    /// Its number in the inventory.
+    pub id: ResourceId,
+    /// The resource.
+    pub resource: &'a Resource,
+    /// Its top node.
+    pub root: Field<'a>,
+    /// The pod's `metadata`; `None` where the template has none.
+    pub pod_metadata: Option<Field<'a>>,
+    /// The pod's `spec`.
+    pub pod: Field<'a>,
+    /// Where it will be deployed; several places for a base of several overlays.
+    pub placements: &'a [Placement],
+}
+
+/// What a container is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// An ordinary container, or a native sidecar: an init container that stays.
+    App,
+    /// An init container that ends before the others start.
+    Init,
+    /// A debugging container.
+    Ephemeral,
+}
+
+/// A container of a pod.
+#[derive(Debug, Clone, Copy)]
+pub struct Container<'a> {
+    /// Its node.
+    pub field: Field<'a>,
+    /// What it is for.
+    pub role: Role,
+}
+
+impl<'a> Container<'a> {
+    /// Its name, "" without one.
+    pub fn name(self) -> &'a str {
+        self.field.text_at(&["name"])
+    }
+
+    /// Its image, "" without one.
+    pub fn image(self) -> &'a str {
+        self.field.text_at(&["image"])
+    }
+}
+
+impl<'a> Workload<'a> {
+    /// All containers of the pod, init containers and ephemeral ones included.
+    pub fn containers(self) -> impl Iterator<Item = Container<'a>> {
+        let list = move |key: &str, role: Role| {
+            self.pod.get(key).into_iter().flat_map(Field::items).map(move |field| {
+                let stays = role == Role::Init && field.text_at(&["restartPolicy"]) == "Always";
+                Container { field, role: if stays { Role::App } else { role } }
+            })
+        };
+        list("containers", Role::App).chain(list("initContainers", Role::Init)).chain(list("ephemeralContainers", Role::Ephemeral))
+    }
+
+    /// A label of the pod.
+    pub fn pod_label(self, name: &str) -> Option<&'a str> {
+        self.pod_metadata?.at(&["labels", name])?.text()
+    }
+
+    /// An annotation of the pod.
+    pub fn pod_annotation(self, name: &str) -> Option<&'a str> {
+        self.pod_metadata?.at(&["annotations", name])?.text()
+    }
+
+    /// A label of the workload itself.
+    pub fn label(self, name: &str) -> Option<&'a str> {
+        self.root.at(&["metadata", "labels", name])?.text()
+    }
+
+    /// An annotation of the workload itself.
+    pub fn annotation(self, name: &str) -> Option<&'a str> {
+        self.root.at(&["metadata", "annotations", name])?.text()
+    }
+
+    /// Why the API server would refuse an update of the pod template, if it would: pods and Jobs can't change
+    /// in place, unless a hook or Argo CD re-creates them each time or each apply makes a new one.
+    pub fn immutable(self) -> Option<&'static str> {
+        let what = match self.resource.name.kind.as_str() {
+            "Pod" => "the API server refuses changes to a running Pod's spec",
+            "Job" => "the API server refuses changes to a Job's template",
+            _ => return None,
+        };
+        let generated = self.root.at(&["metadata", "generateName"]).is_some() && self.root.at(&["metadata", "name"]).is_none();
+        let hook = self.annotation("helm.sh/hook").is_some() || self.annotation("argocd.argoproj.io/hook").is_some();
+        let options = self.annotation("argocd.argoproj.io/sync-options").unwrap_or_default();
+        let has = |option: &str| options.split(',').any(|have| have.trim() == option);
+        let replaced = has("Replace=true") && has("Force=true");
+        (!generated && !hook && !replaced).then_some(what)
+    }
+
+    /// Why the resource is not to be changed here, if so: another resource made it, or a test hook runs it.
+    pub fn not_ours(self) -> Option<&'static str> {
+        if self.root.at(&["metadata", "ownerReferences"]).is_some_and(|owners| owners.items().next().is_some()) {
+            return Some("it has ownerReferences: change the resource that made it");
+        }
+        let hook = self.annotation("helm.sh/hook").unwrap_or_default();
+        hook.split(',').any(|part| part.trim().starts_with("test")).then_some("it is a Helm test")
+    }
+}

@@ -1,0 +1,263 @@
+//! What a rule is, what it finds, and how it says what is to change.
+
+use serde_json::Value;
+
+use crate::config::Options;
+use crate::manifest::{Field, Inventory, NodeId, ResourceId, ResourceName, Workload};
+use crate::text::Loc;
+use crate::yaml::Op;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Advice.
+    Info,
+    /// The workload loses features of the mesh.
+    Warning,
+    /// The workload breaks in a mesh, or stays outside it.
+    Error,
+}
+
+impl Level {
+    /// The level as users write and read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Info => "info",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        }
+    }
+}
+
+/// Whether a fix can be applied without a person looking at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Safety {
+    /// Right in most cases, but it can break something outside the input.
+    Unsafe,
+    /// The same meaning for every client and for rollback.
+    Safe,
+}
+
+impl Safety {
+    /// The safety as users write and read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Safety::Unsafe => "unsafe",
+            Safety::Safe => "safe",
+        }
+    }
+}
+
+/// What a change relied on without changing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Premise {
+    /// Text that must not change under it.
+    Span(Loc),
+    /// Something that nobody else may take: a port of a workload, a name.
+    Claim {
+        /// Whose.
+        owner: ResourceName,
+        /// What.
+        key: String,
+    },
+}
+
+/// What is to change, over any number of files: all of it or nothing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Change {
+    /// The operations.
+    pub ops: Vec<(NodeId, Op)>,
+    /// What they rely on.
+    pub premises: Vec<Premise>,
+}
+
+impl Change {
+    /// Gives the field this value.
+    pub fn set(&mut self, field: Field<'_>, value: impl Into<Value>) {
+        self.ops.push((field.id(), Op::Set(value.into())));
+    }
+
+    /// Takes the field out.
+    pub fn remove(&mut self, field: Field<'_>) {
+        self.ops.push((field.id(), Op::Remove));
+    }
+
+    /// Adds the entry at `path` below a mapping, placed as `order` has it.
+    pub fn insert(&mut self, parent: Field<'_>, path: &[&str], value: impl Into<Value>, order: &'static [&'static str]) {
+        let path = path.iter().map(|part| (*part).to_owned()).collect();
+        self.ops.push((parent.id(), Op::Insert { path, value: value.into(), order }));
+    }
+
+    /// Says that the change is right only while the field stays as it is.
+    pub fn rely_on(&mut self, field: Field<'_>) {
+        self.premises.push(Premise::Span(field.entry_loc()));
+    }
+}
+
+/// A change with its meaning for people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fix {
+    /// What it does, as an order: "remove `hostNetwork`".
+    pub title: String,
+    /// Whether it needs a person.
+    pub safety: Safety,
+    /// What may happen to what is outside the input; "" when nothing.
+    pub consequence: String,
+    /// The change.
+    pub change: Change,
+}
+
+/// A place that keeps a workload out of the mesh. It owns its data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// The code of `istioctl analyze` for the same problem.
+    pub istio: Option<&'static str>,
+    /// How bad it is.
+    pub level: Level,
+    /// The resource's number in the inventory of the pass that found it.
+    pub id: ResourceId,
+    /// The resource.
+    pub resource: ResourceName,
+    /// The place.
+    pub at: Loc,
+    /// The place as a JSON Pointer into the document.
+    pub path: String,
+    /// What was found, quoting the user's own value.
+    pub message: String,
+    /// Why it matters and what to do.
+    pub help: String,
+    /// Text to paste where there is no fix.
+    pub snippet: Option<String>,
+    /// Other places that matter, each with a remark.
+    pub related: Vec<(Loc, String)>,
+    /// The fix, if a manifest can decide it.
+    pub fix: Option<Fix>,
+    /// Why there is no fix although the rule has one, or why a fix is not applied.
+    pub refusal: Option<String>,
+}
+
+impl Finding {
+    /// A finding of the rule's own level at a field of a workload.
+    pub fn new(meta: &Meta, workload: Workload<'_>, field: Field<'_>, message: impl Into<String>) -> Self {
+        Finding {
+            rule: meta.name,
+            istio: meta.istio,
+            level: meta.level,
+            id: workload.id,
+            resource: workload.resource.name.clone(),
+            at: field.loc(),
+            path: field.json_pointer(),
+            message: message.into(),
+            help: String::new(),
+            snippet: None,
+            related: Vec::new(),
+            fix: None,
+            refusal: None,
+        }
+    }
+
+    /// With another level.
+    #[must_use]
+    pub fn level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// With the reason and the next step.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
+        self
+    }
+
+    /// With text to paste.
+    #[must_use]
+    pub fn snippet(mut self, snippet: impl Into<String>) -> Self {
+        self.snippet = Some(snippet.into());
+        self
+    }
+
+    /// With another place that matters.
+    #[must_use]
+    pub fn related(mut self, field: Field<'_>, remark: impl Into<String>) -> Self {
+        self.related.push((field.loc(), remark.into()));
+        self
+    }
+
+    /// With a fix. A workload that is not to be changed here keeps the finding and loses the fix; one
+    /// that the API server would not update gets an unsafe one.
+    #[must_use]
+    pub fn fix(mut self, workload: Workload<'_>, mut fix: Fix) -> Self {
+        if let Some(reason) = workload.not_ours() {
+            self.refusal = Some(reason.to_owned());
+            return self;
+        }
+        if let Some(reason) = workload.immutable() {
+            fix.safety = Safety::Unsafe;
+            if !fix.consequence.is_empty() {
+                fix.consequence.push_str("; ");
+            }
+            fix.consequence.push_str(reason);
+            fix.consequence.push_str(": delete and create it anew");
+        }
+        self.fix = Some(fix);
+        self
+    }
+}
+
+/// What a rule says of itself.
+#[derive(Debug)]
+pub struct Meta {
+    /// Its name, as users write it.
+    pub name: &'static str,
+    /// What it requires, in one line.
+    pub summary: &'static str,
+    /// Its page, in Markdown: the doc comment of its type.
+    pub docs: &'static str,
+    /// The level of its findings.
+    pub level: Level,
+    /// Rules that must settle first on the same resource.
+    pub after: &'static [&'static str],
+    /// The code of `istioctl analyze` for the same problem.
+    pub istio: Option<&'static str>,
+    /// The best safety that its fixes can have; `None` for a rule that only reports.
+    pub safety: Option<Safety>,
+}
+
+/// What a rule sees.
+pub struct Context<'a> {
+    /// The manifests.
+    pub inventory: &'a Inventory<'a>,
+    /// The options of all rules.
+    pub options: &'a Options,
+}
+
+/// A rule: it looks at everything and reports at the place that must change.
+pub trait Transform: Sync {
+    /// What the rule says of itself.
+    fn meta(&self) -> &Meta;
+
+    /// Adds what it finds.
+    fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>);
+}
+
+/// Declares a rule: its page as a doc comment, its type, and what it says of itself.
+#[macro_export]
+macro_rules! transform {
+    ($(#[doc = $doc:literal])* $type:ident, $name:literal, $summary:literal, $($field:ident: $value:expr),* $(,)?) => {
+        $(#[doc = $doc])*
+        #[derive(Debug)]
+        pub(crate) struct $type;
+
+        impl $type {
+            const META: $crate::rule::Meta = $crate::rule::Meta {
+                name: $name,
+                summary: $summary,
+                docs: concat!($($doc, "\n"),*),
+                $($field: $value),*
+            };
+        }
+    };
+}

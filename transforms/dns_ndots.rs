@@ -1,0 +1,84 @@
+use super::dns_policy::SEARCH_LIST;
+use super::dns_server::is_dns_server;
+use crate::config::Profile;
+use crate::manifest::{Field, Membership, Workload};
+use crate::rule::{Change, Context, Finding, Fix, Level, Meta, Safety, Transform};
+use crate::transform;
+
+transform! {
+    /// Flags pods whose resolver has another `ndots` than 5.
+    ///
+    /// ## Why
+    /// With fewer dots a name such as `istiod.istio-system.svc` is asked for as it stands first, outside
+    /// the cluster. The specification asks for 5, which is the default of Kubernetes: a pod
+    /// without the option complies. Istio itself has no such requirement (profile `istio`: advice only).
+    ///
+    /// ## Fix
+    /// Sets the value of each `ndots` option to `"5"`; other options stay.
+    ///
+    /// ## Safety
+    /// Unsafe: names resolve through the search list, and people set 1 or 2 on purpose, to spare
+    /// queries. Quoting an unquoted 5 is safe: the API server takes only strings there.
+    DnsNdots, "dns-ndots", "the resolver option `ndots` must be 5",
+    level: Level::Error, after: &["host-network", "dns-policy"], istio: None, safety: Some(Safety::Safe),
+}
+
+/// Field order of a resolver option in the Kubernetes API.
+const OPTION_FIELDS: &[&str] = &["name", "value"];
+
+impl Transform for DnsNdots {
+    fn meta(&self) -> &Meta {
+        &Self::META
+    }
+
+    fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
+        for workload in cx.inventory.workloads() {
+            let options = workload.pod.at(&["dnsConfig", "options"]).into_iter().flat_map(Field::items);
+            let wanted = cx.options.dns_ndots.value.as_str();
+            let wrong: Vec<Field<'_>> = options
+                .filter(|option| option.text_at(&["name"]) == "ndots")
+                .filter(|option| option.get("value").and_then(|value| value.as_str()) != Some(wanted))
+                .collect();
+            let Some(first) = wrong.first() else { continue };
+            let outside = matches!(cx.inventory.membership(workload), Membership::Off(_));
+            let whole = cx.inventory.patched_by(workload);
+            let exempt = std::iter::once(workload).chain(whole).any(|workload| workload.owner().is_some() || is_dns_server(workload));
+            if !outside && !exempt {
+                findings.push(finding(cx, workload, *first, &wrong));
+            }
+        }
+    }
+}
+
+fn finding(cx: &Context<'_>, workload: Workload<'_>, first: Field<'_>, wrong: &[Field<'_>]) -> Finding {
+    let wanted = cx.options.dns_ndots.value.as_str();
+    let at = first.get("value").unwrap_or(first);
+    let only_quotes = wrong.iter().all(|option| option.get("value").is_some_and(|value| value.text() == Some(wanted)));
+    let mut change = Change::default();
+    for option in wrong {
+        match option.get("value") {
+            Some(value) => change.set(value, wanted),
+            None => change.insert(*option, &["value"], wanted, OPTION_FIELDS),
+        }
+    }
+    let have = first.text_at(&["value"]);
+    let message = match have {
+        "" => "the resolver option `ndots` has no value".to_owned(),
+        have if only_quotes => format!("`ndots` is the number {have}, and the API server takes only a string"),
+        have => format!("`ndots` is {have}, the mesh needs {wanted}"),
+    };
+    let mut finding = Finding::new(&DnsNdots::META, workload, at, message)
+        .help("the sidecar finds the control plane and Services by names with fewer than five dots, through the search list");
+    for option in &wrong[1..] {
+        finding = finding.related(option.get("value").unwrap_or(*option), "`ndots` stands here once more; the last one counts");
+    }
+    if cx.options.profile == Profile::Istio && !only_quotes {
+        return finding.level(Level::Info);
+    }
+    let (title, safety, consequence) = if only_quotes {
+        (format!("quote {wanted}"), Safety::Safe, "")
+    } else {
+        (format!("set `ndots` to \"{wanted}\""), Safety::Unsafe, SEARCH_LIST)
+    };
+    finding.fix(workload, Fix { title, safety, consequence: consequence.to_owned(), change })
+}

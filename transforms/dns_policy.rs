@@ -1,0 +1,90 @@
+use super::dns_server::is_dns_server;
+use crate::manifest::{Field, Membership, Workload};
+use crate::rule::{Change, Context, Finding, Fix, Level, Meta, Safety, Transform};
+use crate::transform;
+
+/// What both DNS rules' fixes may do to names that a program looks up.
+pub(super) const SEARCH_LIST: &str = "names with fewer than 5 dots are tried against the search list first and may resolve elsewhere; up to four times the DNS queries";
+
+transform! {
+    /// Flags pods that do not resolve names through the cluster's DNS.
+    ///
+    /// ## Why
+    /// The sidecar finds the control plane and every Service by cluster names, through the pod's own
+    /// resolver. With `dnsPolicy: Default` or `None` it may not find them; istiod logs a warning.
+    ///
+    /// ## Fix
+    /// Sets `dnsPolicy: ClusterFirst`; the line stays, so that the intent is seen. `dnsConfig` stays:
+    /// Kubernetes merges it with the cluster's servers.
+    ///
+    /// ## Safety
+    /// Unsafe for `Default` and `None`, which somebody chose: names resolve through the search list then.
+    /// Safe for a `ClusterFirstWithHostNet` that was left behind without `hostNetwork`: it means
+    /// `ClusterFirst` there. DNS servers are never touched. An absent `dnsPolicy` is `ClusterFirst`.
+    DnsPolicy, "dns-policy", "pods must use the cluster's DNS (`dnsPolicy: ClusterFirst`)",
+    level: Level::Error, after: &["host-network"], istio: None, safety: Some(Safety::Safe),
+}
+
+impl Transform for DnsPolicy {
+    fn meta(&self) -> &Meta {
+        &Self::META
+    }
+
+    fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
+        for workload in cx.inventory.workloads() {
+            let Some(field) = workload.pod.get("dnsPolicy") else { continue };
+            let policy = match field.as_str() {
+                Some(policy @ ("Default" | "None" | "ClusterFirstWithHostNet")) => policy,
+                _ => continue,
+            };
+            let outside = matches!(cx.inventory.membership(workload), Membership::Off(_));
+            if outside || workload.owner().is_some() || is_dns_server(workload) || is_right_in_whole(cx, workload) {
+                continue;
+            }
+            findings.push(finding(cx, workload, field, policy));
+        }
+    }
+}
+
+fn finding(cx: &Context<'_>, workload: Workload<'_>, field: Field<'_>, policy: &str) -> Finding {
+    let finding = Finding::new(&DnsPolicy::META, workload, field, format!("`dnsPolicy: {policy}` keeps the pod from the cluster's DNS"));
+    if policy == "None" && is_node_local(workload) {
+        return finding
+            .level(Level::Info)
+            .help("its resolver is the node-local DNS cache with the cluster's search list, which does the same as ClusterFirst");
+    }
+    let mut change = Change::default();
+    change.set(field, "ClusterFirst");
+    let title = "set `dnsPolicy: ClusterFirst`".to_owned();
+    if policy == "ClusterFirstWithHostNet" {
+        // Without hostNetwork the kubelet treats it as ClusterFirst; a patch may bring hostNetwork later.
+        let patched = workload.resource.is_fragment || cx.inventory.patches_of(workload).any(|patch| patch.pod.get("dnsPolicy").is_some());
+        let safety = if patched { Safety::Unsafe } else { Safety::Safe };
+        let consequence = if patched { "a kustomize patch is merged with it" } else { "" };
+        return Finding { message: "`dnsPolicy: ClusterFirstWithHostNet` without `hostNetwork`".to_owned(), ..finding }
+            .help("it is meant for pods in the node's network; without that it means ClusterFirst, which says so plainly")
+            .fix(workload, Fix { title, safety, consequence: consequence.to_owned(), change });
+    }
+    let mut consequence = SEARCH_LIST.to_owned();
+    let servers = workload.pod.at(&["dnsConfig", "nameservers"]).map_or(0, |servers| servers.items().count());
+    if policy == "None" && servers > 2 {
+        consequence.push_str(&format!("; with the cluster's server the pod has {} name servers, and a resolver uses 3", servers + 1));
+    }
+    finding
+        .help("the sidecar resolves the control plane and every Service through the pod's own resolver")
+        .fix(workload, Fix { title, safety: Safety::Unsafe, consequence, change })
+}
+
+/// A patch's policy is right when the pod that it becomes part of runs in the node's network.
+fn is_right_in_whole(cx: &Context<'_>, workload: Workload<'_>) -> bool {
+    cx.inventory.patched_by(workload).into_iter().any(|whole| cx.inventory.runs_in_host_network(whole) || is_dns_server(whole))
+}
+
+/// `None` with the node-local cache's link-local server and the cluster's search list is ClusterFirst by hand.
+fn is_node_local(workload: Workload<'_>) -> bool {
+    let list = |key: &str| workload.pod.at(&["dnsConfig", key]).into_iter().flat_map(Field::items).filter_map(|item| item.text());
+    let mut servers = list("nameservers").peekable();
+    servers.peek().is_some()
+        && servers.all(|server| server.starts_with("169.254."))
+        && list("searches").any(|search| search == "svc.cluster.local" || search.ends_with(".svc.cluster.local"))
+}
