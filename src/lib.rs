@@ -14,3 +14,4 @@ pub mod rule;
 pub mod transforms;
 
 pub mod engine;
+pub mod io;

@@ -74,7 +74,7 @@ impl<'a> Admission<'a> {
 
     /// Admits what can go together, rule by rule in the order of the list.
     pub(super) fn admit_all(&mut self, findings: &mut [Finding]) {
-        let rank: HashMap<&str, usize> = self.settings.rules.iter().enumerate().map(|(i, rule)| (rule.meta().name, i)).collect();
+        let rank = self.ranks();
         let mut order: Vec<usize> = (0..findings.len()).collect();
         order.sort_by_key(|i| rank.get(findings[*i].rule).copied());
         let after: HashMap<&str, &[&str]> = self.settings.rules.iter().map(|rule| (rule.meta().name, rule.meta().after)).collect();
@@ -107,6 +107,21 @@ impl<'a> Admission<'a> {
             };
             findings[i].refusal = refusal.or_else(|| findings[i].refusal.take());
         }
+    }
+
+    /// The turn of each rule: behind those it waits for, then as the list has it.
+    fn ranks(&self) -> HashMap<&'static str, (usize, usize)> {
+        let rules = &self.settings.rules;
+        let mut ranks: HashMap<&'static str, (usize, usize)> = HashMap::new();
+        // A chain of waiting is no longer than the list.
+        for _ in rules {
+            for (i, rule) in rules.iter().enumerate() {
+                let waits_for = rule.meta().after.iter().filter_map(|name| ranks.get(name)).map(|(depth, _)| depth + 1);
+                let depth = waits_for.max().unwrap_or(0);
+                ranks.insert(rule.meta().name, (depth, i));
+            }
+        }
+        ranks
     }
 
     /// Whether the change could be made, without making it.

@@ -44,14 +44,18 @@ pub enum State {
 }
 
 impl SourceFile {
+    /// True when a file of this name and text may hold something for us. Nothing is parsed to tell.
+    pub fn is_worth_reading(name: &str, text: &str) -> bool {
+        // Nearly all files that are not manifests never say `kind`.
+        is_kustomization(name)
+            || memchr::memmem::find(text.as_bytes(), b"kind").is_some()
+                && yaml::slices(text).into_iter().any(|slice| interest(&text[slice.range()], false) == Interest::Read)
+    }
+
     /// Reads the documents of `text` that may hold something for us.
     /// `None` when the file holds nothing: its text need not be kept.
     pub fn read(name: String, text: Arc<str>, held: Option<String>) -> Option<SourceFile> {
         let is_kustomization = is_kustomization(&name);
-        // Nearly all files that are not manifests never say `kind`.
-        if !is_kustomization && memchr::memmem::find(text.as_bytes(), b"kind").is_none() {
-            return None;
-        }
         let slots: Vec<Slot> = yaml::slices(&text).into_iter().map(|slice| read_slot(&text, slice, is_kustomization)).collect();
         let holds_something = slots.iter().any(|slot| !matches!(slot.state, State::Other | State::Secret));
         holds_something.then_some(SourceFile { name, text, slots, held })

@@ -15,11 +15,15 @@ pub(super) struct Style {
     pub dash: usize,
     /// A space after `:` and `,` in flow collections; minified JSON has none.
     pub spaced: bool,
+    /// A line break follows the new text; where none does, no text with a final one can be a block scalar.
+    pub broken: bool,
+    /// No comment follows that a block scalar would swallow.
+    pub literals: bool,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Style { json: false, step: 2, dash: 0, spaced: true }
+        Style { json: false, step: 2, dash: 0, spaced: true, broken: true, literals: true }
     }
 }
 
@@ -37,7 +41,7 @@ pub(super) fn entry_lines(name: &str, value: &Value, style: Style) -> Vec<String
             lines.extend(indented(items.iter().flat_map(|item| item_lines(item, style)).collect(), style.dash));
             lines
         }
-        Value::String(text) if is_literal(text) => {
+        Value::String(text) if style.literals && is_literal(text, style.broken) => {
             let mut lines = vec![format!("{name}: {}", literal_header(text))];
             lines.extend(literal_body(text, style.step));
             lines
@@ -117,8 +121,10 @@ pub(super) fn key(name: &str, style: Style, place: Place) -> String {
 }
 
 /// True for text that reads best as a literal block scalar and survives as one.
-fn is_literal(text: &str) -> bool {
-    text.trim_end_matches('\n').contains('\n')
+fn is_literal(text: &str, broken: bool) -> bool {
+    (broken || !text.ends_with('\n'))
+        && !text.ends_with("\n\n")
+        && text.trim_end_matches('\n').contains('\n')
         && !text.starts_with([' ', '\t', '\n'])
         && text.chars().all(|c| {
             c == '\n' || c == '\t' || (!c.is_control() && !matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}'))
@@ -143,6 +149,19 @@ pub(super) fn literal_body(text: &str, indent: usize) -> Vec<String> {
     body.split('\n')
         .map(|line| if line.is_empty() { String::new() } else { format!("{}{line}", " ".repeat(indent)) })
         .collect()
+}
+
+/// Lines as one text that starts in the column where it is put; blank lines stay empty.
+pub(super) fn joined(lines: &[String], ending: &str, indentation: &str) -> String {
+    let mut out = String::new();
+    for (i, line) in lines.iter().enumerate() {
+        if i > 0 {
+            out.push_str(ending);
+            out.push_str(if line.is_empty() { "" } else { indentation });
+        }
+        out.push_str(line);
+    }
+    out
 }
 
 pub(super) fn indented(lines: Vec<String>, by: usize) -> Vec<String> {

@@ -121,18 +121,10 @@ impl<'a> Layout<'a> {
 
     /// The `-` of a block sequence item.
     pub(super) fn dash(&self, sequence: u32, item: u32) -> Option<usize> {
-        let mut from = self.doc.raw(sequence).span.start as usize;
-        for child in self.doc.children(sequence) {
-            let at = self.skip_trivia(from);
-            if self.bytes().get(at) != Some(&b'-') {
-                return None;
-            }
-            if child == item {
-                return Some(at);
-            }
-            from = self.end(child).max(at + 1);
-        }
-        None
+        let start = self.doc.raw(sequence).span.start as usize;
+        let from = self.doc.previous(item).map_or(start, |previous| self.end(previous));
+        let at = self.skip_trivia(from);
+        (self.bytes().get(at) == Some(&b'-')).then_some(at)
     }
 
     /// All dashes of a block sequence, in order.
@@ -196,7 +188,21 @@ impl<'a> Layout<'a> {
 
     /// The style for new block text under `near`: indentation steps and dash columns as its neighbours have them.
     pub(super) fn style(&self, near: u32) -> Style {
-        Style { json: self.json, step: self.step(near), dash: self.dash_offset(near), spaced: true }
+        let style = Style { json: self.json, step: self.step(near), dash: self.dash_offset(near), ..Style::default() };
+        let start = self.doc.key_of(near).map_or(self.doc.raw(near).span.start as usize, |key| self.entry_start(key));
+        self.style_before(style, self.end(near), self.column(start))
+    }
+
+    /// `style` for text in `column` or deeper behind the line of `end`: whether block scalars can stand there.
+    pub(super) fn style_before(&self, style: Style, end: usize, column: usize) -> Style {
+        let bytes = self.bytes();
+        let Some(line_end) = memchr::memchr(b'\n', &bytes[end..]).map(|i| end + i + 1) else {
+            return Style { broken: false, ..style };
+        };
+        let blanks = bytes[line_end..].iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n')).count();
+        let next = line_end + blanks;
+        let literals = bytes.get(next) != Some(&b'#') || self.column(next) <= column;
+        Style { literals, broken: true, ..style }
     }
 
     /// Columns between a block mapping and the mappings below it, from the nearest example.

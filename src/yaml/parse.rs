@@ -48,6 +48,8 @@ pub(super) fn parse(text: &Arc<str>, slice: Span) -> Result<Option<Document>, Er
 struct Builder {
     doc: Document,
     open: Vec<u32>,
+    /// Whether the next child of each open mapping is a key; false for sequences.
+    key_next: Vec<bool>,
     /// Node of each anchor identity.
     anchors: Vec<(usize, u32)>,
     /// End of the last token that is content.
@@ -69,7 +71,7 @@ impl Builder {
             decoded: Vec::new(),
             explicit_start: None,
         };
-        Builder { doc, open: Vec::new(), anchors: Vec::new(), last_end: slice.start, documents: 0 }
+        Builder { doc, open: Vec::new(), key_next: Vec::new(), anchors: Vec::new(), last_end: slice.start, documents: 0 }
     }
 
     fn event(&mut self, event: &Event<'_>, at: Span, tag: Option<Span>) -> Result<(), Error> {
@@ -126,6 +128,7 @@ impl Builder {
         };
         let span = match kind {
             Kind::Literal | Kind::Folded => block_scalar_span(&self.doc.text, self.last_end as usize, at),
+            Kind::Empty => self.empty_span(at),
             _ => at,
         };
         let node = self.push(kind, span);
@@ -140,15 +143,46 @@ impl Builder {
     }
 
     fn start(&mut self, kind: Kind, at: Span, tag: Option<Span>) {
+        let at = if kind == Kind::BlockSequence { self.from_first_dash(at) } else { at };
         let node = self.push(kind, at);
         if tag.is_some() {
             self.props(node).tag = tag;
         }
         self.last_end = self.last_end.max(at.end);
         self.open.push(node);
+        self.key_next.push(kind.is_mapping());
+    }
+
+    /// Where nothing stands: behind the `:` or `-`, or behind the key that has none.
+    fn empty_span(&self, at: Span) -> Span {
+        let bytes = self.doc.text.as_bytes();
+        let is_value = self.key_next.last() == Some(&false)
+            && self.open.last().is_some_and(|parent| self.doc.raw(*parent).kind.is_mapping());
+        if is_value {
+            let colon = bytes.get(at.start as usize) == Some(&b':');
+            return Span::empty(if colon { at.start as usize + 1 } else { self.last_end as usize });
+        }
+        let before = bytes[..at.start as usize].trim_ascii_end().len();
+        let same_line = !bytes[before..at.start as usize].contains(&b'\n');
+        if same_line && before > self.doc.slice.start as usize { Span::empty(before) } else { at }
+    }
+
+    /// The parser starts a sequence in its key's column behind the first `- `; others at it.
+    fn from_first_dash(&self, at: Span) -> Span {
+        let in_mapping = self.open.last().is_some_and(|parent| self.doc.raw(*parent).kind == Kind::BlockMapping);
+        let bytes = &self.doc.text.as_bytes()[self.doc.slice.start as usize..at.start as usize];
+        let line = memchr::memrchr(b'\n', bytes).map_or(0, |i| i + 1);
+        let blanks = bytes[line..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        let dash = line + blanks;
+        let behind = bytes.get(dash + 1..).unwrap_or_default().trim_ascii_start();
+        if in_mapping && bytes.get(dash) == Some(&b'-') && (behind.is_empty() || behind.starts_with(b"#")) {
+            return Span { start: self.doc.slice.start + dash as u32, end: at.end };
+        }
+        at
     }
 
     fn end(&mut self, at: Span) {
+        self.key_next.pop();
         if let Some(node) = self.open.pop() {
             let next = self.doc.nodes.len() as u32;
             let raw = &mut self.doc.nodes[node as usize];
@@ -163,7 +197,13 @@ impl Builder {
     fn push(&mut self, kind: Kind, span: Span) -> u32 {
         let node = self.doc.nodes.len() as u32;
         let parent = self.open.last().copied().unwrap_or(NONE);
-        self.doc.nodes.push(RawNode { kind, span, parent, next: node + 1 });
+        let is_key = self.key_next.last().copied().unwrap_or(false);
+        if let Some(last) = self.key_next.last_mut()
+            && self.doc.nodes[parent as usize].kind.is_mapping()
+        {
+            *last = !*last;
+        }
+        self.doc.nodes.push(RawNode { kind, is_key, span, parent, next: node + 1 });
         node
     }
 

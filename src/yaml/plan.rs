@@ -225,6 +225,16 @@ pub(super) struct Target {
     pub(super) items: BTreeMap<usize, Vec<Value>>,
 }
 
+impl Target {
+    /// The new entries or items as a collection of their own; `None` when there are none.
+    pub(super) fn content(&self) -> Option<Value> {
+        if !self.keys.is_empty() {
+            return Some(self.keys.iter().map(|key| (key.name.clone(), key.value.clone())).collect());
+        }
+        (!self.items.is_empty()).then(|| self.items.values().flatten().cloned().collect())
+    }
+}
+
 /// A new entry of a mapping.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct NewKey {

@@ -57,6 +57,7 @@ impl Builder {
                     return Err("an alias inside its own anchor".to_owned());
                 }
                 let node = self.push(Kind::Alias, Span::default(), 0, None);
+                self.last_is_block_scalar = false;
                 self.aliases.push(Alias { node, target });
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -78,10 +79,12 @@ impl Builder {
             }
             Event::SequenceStart(anchor, tag) => {
                 let node = self.push(Kind::BlockSequence, Span::default(), anchor, tag);
+                self.last_is_block_scalar = false;
                 self.open.push(node);
             }
             Event::MappingStart(anchor, tag) => {
                 let node = self.push(Kind::BlockMapping, Span::default(), anchor, tag);
+                self.last_is_block_scalar = false;
                 self.open.push(node);
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -97,7 +100,7 @@ impl Builder {
     fn push(&mut self, kind: Kind, span: Span, anchor: usize, tag: Option<Tag>) -> u32 {
         let node = self.nodes.len() as u32;
         let parent = self.open.last().copied().unwrap_or(NONE);
-        self.nodes.push(RawNode { kind, span, parent, next: node + 1 });
+        self.nodes.push(RawNode { kind, is_key: false, span, parent, next: node + 1 });
         if anchor > 0 {
             self.anchors.push((anchor, node));
         }
@@ -116,15 +119,11 @@ impl Builder {
         if self.nodes.is_empty() {
             return None;
         }
-        let in_last_line = source.rsplit('\n').next().is_some_and(|line| line.starts_with([' ', '\t']));
         if self.last_is_block_scalar
-            && in_last_line
             && let Some((_, last)) = self.decoded.last_mut()
+            && let Some(shorter) = as_kubectl_reads(last, source)
         {
-            // kubectl reads no line feed where the text has none.
-            if let Some(shorter) = last.strip_suffix('\n') {
-                *last = shorter.into();
-            }
+            *last = shorter.into();
         }
         let text: Arc<str> = self.text.into();
         Some(Document {
@@ -138,4 +137,20 @@ impl Builder {
             explicit_start: None,
         })
     }
+}
+
+/// The value of a block scalar that ends the text, where kubectl reads a line feed less than this reader:
+/// none where the text has none, and none in a scalar without lines.
+fn as_kubectl_reads<'a>(value: &'a str, source: &str) -> Option<&'a str> {
+    let shorter = value.strip_suffix('\n')?;
+    let content = source.trim_end();
+    let blank_lines = memchr::memchr_iter(b'\n', &source.as_bytes()[content.len()..]).count().saturating_sub(1);
+    let without_lines = shorter.is_empty() && !(content.ends_with('+') && blank_lines > 0);
+    let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let last_line = source.rsplit('\n').next().unwrap_or_default();
+    let last_of_value = value.trim_end().rsplit('\n').next().unwrap_or_default();
+    let is_last = |line: &&str| !line.trim().is_empty() && last_of_value.ends_with(line.trim());
+    let written = source.rsplit('\n').find(is_last).unwrap_or_default();
+    let indentation = blanks(written).saturating_sub(blanks(last_of_value)).max(1);
+    (blanks(last_line) >= indentation || without_lines).then_some(shorter)
 }

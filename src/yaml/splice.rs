@@ -215,6 +215,9 @@ pub(super) fn edit(doc: &Document, node: u32, range: Range<usize>, new: &str) ->
         return Err(refuse("in a folded block scalar (`>`)"));
     }
     let segments = segments(doc, node).ok_or_else(|| refuse("written in an unusual way"))?;
+    if raw.kind == Kind::Literal {
+        return literal_edit(doc, node, &segments, range, new).map_err(refuse);
+    }
     let start = source_of(&segments, range.start, true).ok_or_else(|| refuse("part of an escape"))?;
     let end = if range.is_empty() { Some(start) } else { source_of(&segments, range.end, false) };
     let end = end.ok_or_else(|| refuse("part of an escape"))?;
@@ -234,15 +237,6 @@ pub(super) fn edit(doc: &Document, node: u32, range: Range<usize>, new: &str) ->
                 super::scalar::single_quoted(new).ok_or_else(|| refuse("in single quotes, which have no escapes"))?;
             quoted[1..quoted.len() - 1].to_owned()
         }
-        Kind::Literal => {
-            if new.chars().any(|c| c != '\n' && c.is_control()) {
-                return Err(refuse("in a block scalar, which has no escapes"));
-            }
-            let line = doc.text[..start].rfind('\n').map_or(0, |i| i + 1);
-            let indent: String = doc.text[line..start].chars().take_while(|c| *c == ' ').collect();
-            let ending = if doc.text[..line].ends_with("\r\n") { "\r\n" } else { "\n" };
-            new.replace('\n', &format!("{ending}{indent}"))
-        }
         _ => {
             let whole = spliced(doc.decoded(node), &[(range.clone(), new.to_owned())]);
             let flow =
@@ -254,6 +248,70 @@ pub(super) fn edit(doc: &Document, node: u32, range: Range<usize>, new: &str) ->
             new.to_owned()
         }
     };
+    Ok(Edit::replace(start, end, encoded))
+}
+
+/// The edit of a literal block scalar. Whole lines of the value are whole lines of the text; other ranges
+/// stand between the indentation of their lines.
+fn literal_edit(
+    doc: &Document,
+    node: u32,
+    segments: &[Segment],
+    range: Range<usize>,
+    new: &str,
+) -> Result<Edit, &'static str> {
+    if new.chars().any(|c| c != '\n' && (c.is_control() || c == '\u{feff}')) {
+        return Err("in a block scalar, which has no escapes");
+    }
+    let value = doc.decoded(node);
+    let starts_line = |at: usize| at == 0 || value.as_bytes()[at - 1] == b'\n';
+    let body_end = value.trim_end_matches('\n').len();
+    let mut after = value.to_owned();
+    after.replace_range(range.clone(), new);
+    // Its first line tells the scalar's indentation, and its last ones what is chomped.
+    if range.start <= value.len() - value.trim_start_matches('\n').len() && after.starts_with([' ', '\t', '\n']) {
+        return Err("at the start of a block scalar, which can't start with a blank");
+    }
+    let breaks = |text: &str| text.len() - text.trim_end_matches('\n').len();
+    if range.end >= body_end
+        && (after.trim_end_matches('\n').ends_with([' ', '\t', '\n']) || breaks(&after) != breaks(value))
+        || after.trim().is_empty()
+    {
+        return Err("at the end of a block scalar, which would need another header");
+    }
+    let text = &doc.text;
+    let line_start = |at: usize| text[..at].rfind('\n').map_or(0, |i| i + 1);
+    let first = source_of(segments, 0, true).ok_or("written in an unusual way")?;
+    let indent = &text[line_start(first)..first];
+    let ending = if text[..line_start(first)].ends_with("\r\n") { "\r\n" } else { "\n" };
+    let whole_lines = starts_line(range.start)
+        && (range.is_empty() || starts_line(range.end))
+        && (new.is_empty() || new.ends_with('\n'))
+        && value.ends_with('\n');
+    // Behind the last line break there is no line to be indented.
+    let at = |at: usize, start: bool| {
+        let there = source_of(segments, at, start || starts_line(at) && at < value.len())?;
+        Some(if whole_lines && at < value.len() { line_start(there) } else { there })
+    };
+    let start = at(range.start, true).ok_or("part of an escape")?;
+    let end = if range.is_empty() { start } else { at(range.end, false).ok_or("part of an escape")? };
+    if end < start {
+        return Err("written in an unusual way");
+    }
+    let mut encoded = String::new();
+    for (i, line) in new.split('\n').enumerate() {
+        if i > 0 {
+            encoded.push_str(ending);
+        }
+        if !line.is_empty() && (i > 0 || whole_lines) {
+            encoded.push_str(indent);
+        }
+        encoded.push_str(line);
+    }
+    // The text that follows the last new line break continues a line of its own.
+    if !whole_lines && new.ends_with('\n') {
+        encoded.push_str(indent);
+    }
     Ok(Edit::replace(start, end, encoded))
 }
 

@@ -1,6 +1,7 @@
 //! The tree of a document: nodes as spans of its text, in one array, and views to walk it by name.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::scalar;
@@ -63,6 +64,8 @@ impl Kind {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RawNode {
     pub(super) kind: Kind,
+    /// True for the key of a mapping entry.
+    pub(super) is_key: bool,
     /// The content, without anchor and tag. Block collections start at their first entry and end with
     /// their last content; block scalars start at `|` or `>`; empty nodes stand behind their `:` or `-`.
     pub(super) span: Span,
@@ -253,32 +256,58 @@ impl Document {
 
     /// The document as a JSON Pointer sees it: names and indices from the top to `node`.
     pub(super) fn path(&self, node: u32) -> Vec<String> {
+        Paths::new(self).of(node)
+    }
+
+    /// The node in front of `node` under the same parent.
+    pub(super) fn previous(&self, node: u32) -> Option<u32> {
+        let parent = self.raw(node).parent;
+        let mut at = node.checked_sub(1).filter(|at| parent != NONE && *at != parent)?;
+        while self.raw(at).parent != parent {
+            at = self.raw(at).parent;
+        }
+        Some(at)
+    }
+
+    /// The key node of a mapping entry's value; `None` for items, keys and the top node.
+    pub(super) fn key_of(&self, value: u32) -> Option<u32> {
+        let raw = self.raw(value);
+        if raw.parent == NONE || raw.is_key || !self.raw(raw.parent).kind.is_mapping() {
+            return None;
+        }
+        self.previous(value)
+    }
+}
+
+/// Finds the paths of many nodes; each sequence is counted once.
+pub(super) struct Paths<'a> {
+    doc: &'a Document,
+    items: HashMap<u32, Vec<u32>>,
+}
+
+impl<'a> Paths<'a> {
+    pub(super) fn new(doc: &'a Document) -> Self {
+        Paths { doc, items: HashMap::new() }
+    }
+
+    /// Names and indices from the top to `node`.
+    pub(super) fn of(&mut self, node: u32) -> Vec<String> {
+        let doc = self.doc;
         let mut path = Vec::new();
         let mut at = node;
-        loop {
-            let parent = self.raw(at).parent;
-            if parent == NONE {
-                break;
-            }
-            if self.raw(parent).kind.is_mapping() {
-                let key = self.raw_entries(parent).find(|(key, value)| *value == at || *key == at);
-                path.push(key.map_or_else(String::new, |(key, _)| self.key_name(key).into_owned()));
+        while doc.raw(at).parent != NONE {
+            let parent = doc.raw(at).parent;
+            if doc.raw(parent).kind.is_mapping() {
+                let key = if doc.raw(at).is_key { Some(at) } else { doc.key_of(at) };
+                path.push(key.map_or_else(String::new, |key| doc.key_name(key).into_owned()));
             } else {
-                path.push(self.children(parent).position(|child| child == at).unwrap_or(0).to_string());
+                let items = self.items.entry(parent).or_insert_with(|| doc.children(parent).collect());
+                path.push(items.partition_point(|item| *item < at).to_string());
             }
             at = parent;
         }
         path.reverse();
         path
-    }
-
-    /// The key node of a mapping entry's value; `None` for items and the top node.
-    pub(super) fn key_of(&self, value: u32) -> Option<u32> {
-        let parent = self.raw(value).parent;
-        if parent == NONE || !self.raw(parent).kind.is_mapping() {
-            return None;
-        }
-        self.raw_entries(parent).find(|(_, have)| *have == value).map(|(key, _)| key)
     }
 }
 

@@ -49,10 +49,11 @@ impl Renderer<'_> {
         }
         for (entry, mut keys) in groups {
             keys.sort_by_key(|key| key.order.iter().position(|name| *name == key.name).unwrap_or(usize::MAX));
-            let lines: Vec<String> =
-                keys.iter().flat_map(|key| emit::entry_lines(&key.name, &key.value, style)).collect();
             let (name, value) = entries[entry];
             let end = self.layout.entry_end(name, value);
+            let style = self.layout.style_before(style, end, indentation.len());
+            let lines: Vec<String> =
+                keys.iter().flat_map(|key| emit::entry_lines(&key.name, &key.value, style)).collect();
             self.lines_after(end, &lines, &indentation, self.layout.depth(mapping), value)?;
         }
         Ok(())
@@ -85,6 +86,11 @@ impl Renderer<'_> {
         style.dash = self.own_dash_offset(sequence).unwrap_or(style.dash);
         let depth = self.layout.depth(sequence);
         for (index, values) in items {
+            let end = match index.min(&children.len()).checked_sub(1) {
+                Some(previous) => self.layout.end(children[previous]),
+                None => self.layout.end(*last),
+            };
+            let style = self.layout.style_before(style, end, indentation.len());
             let lines: Vec<String> = values.iter().flat_map(|value| emit::item_lines(value, style)).collect();
             if *index >= children.len() {
                 let end = self.layout.end(*last).max(dashes[dashes.len() - 1] + 1);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::layout::{Layout, LineEnd};
 use super::plan::{Plan, Refusal, Target};
-use super::tree::{Kind, NONE, pointer};
+use super::tree::{Kind, NONE, Paths, pointer};
 use crate::text::{Edit, EditSet, Span};
 
 /// What a plan comes to.
@@ -29,6 +29,9 @@ pub struct Rendering {
 struct Renderer<'a> {
     layout: Layout<'a>,
     edits: Vec<(Edit, usize)>,
+    /// Start of a deletion that reaches the end of a text without final line break.
+    tail: Option<usize>,
+    targets: &'a BTreeMap<u32, Target>,
 }
 
 impl Plan<'_> {
@@ -37,7 +40,7 @@ impl Plan<'_> {
     /// # Errors
     /// When the layout is one that no honest edit is known for.
     pub fn render(&self) -> Result<Rendering, Refusal> {
-        let mut renderer = Renderer { layout: self.layout, edits: Vec::new() };
+        let mut renderer = Renderer::new(self.layout, &self.targets);
         let mut removed: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (node, target) in &self.targets {
             if target.removed {
@@ -45,42 +48,42 @@ impl Plan<'_> {
             }
         }
         for (node, target) in &self.targets {
-            if !target.keys.is_empty() && self.all_removed(*node, removed.get(node)) {
-                continue;
+            if !self.all_removed(*node, removed.get(node)) {
+                renderer.target(*node, target)?;
             }
-            renderer.target(*node, target)?;
         }
         for (parent, nodes) in &removed {
-            let keys = self.targets.get(parent).map(|target| target.keys.as_slice()).unwrap_or_default();
-            renderer.removals(*parent, nodes, keys)?;
+            renderer.removals(*parent, nodes, self.targets.get(parent).and_then(Target::content))?;
         }
         Ok(Rendering { edits: renderer.finish()?, patch: self.patch() })
     }
 
     /// Renders one target alone, to learn of a refusal before it is admitted.
     pub(super) fn try_render(&self, node: u32, target: &Target) -> Result<(), Refusal> {
-        let mut renderer = Renderer { layout: self.layout, edits: Vec::new() };
+        let targets = BTreeMap::new();
+        let mut renderer = Renderer::new(self.layout, &targets);
         if target.removed {
-            renderer.removals(self.layout.doc.raw(node).parent, &[node], &[])?;
+            renderer.removals(self.layout.doc.raw(node).parent, &[node], None)?;
         } else {
             renderer.target(node, target)?;
         }
         renderer.finish().map(|_| ())
     }
 
-    fn all_removed(&self, mapping: u32, removed: Option<&Vec<u32>>) -> bool {
+    /// True when a collection loses all that it has.
+    fn all_removed(&self, collection: u32, removed: Option<&Vec<u32>>) -> bool {
         let doc = self.layout.doc;
-        removed.is_some_and(|removed| {
-            doc.raw(mapping).kind.is_mapping() && doc.raw_entries(mapping).count() == removed.len()
-        })
+        let each = if doc.raw(collection).kind.is_mapping() { 2 } else { 1 };
+        removed.is_some_and(|removed| doc.children(collection).count() == removed.len() * each)
     }
 
     /// Sets and additions to mappings first, then pushes, then whatever moves indices, from the end backwards.
     fn patch(&self) -> Patch {
         let doc = self.layout.doc;
+        let mut paths = Paths::new(doc);
         let (mut sets, mut pushes, mut moves) = (Vec::new(), Vec::new(), Vec::new());
         for (node, target) in &self.targets {
-            let path = doc.path(*node);
+            let path = paths.of(*node);
             let at = |last: &[&str]| {
                 let mut path = path.clone();
                 path.extend(last.iter().map(|part| (*part).to_owned()));
@@ -135,7 +138,11 @@ impl Plan<'_> {
     }
 }
 
-impl Renderer<'_> {
+impl<'a> Renderer<'a> {
+    fn new(layout: Layout<'a>, targets: &'a BTreeMap<u32, Target>) -> Self {
+        Renderer { layout, edits: Vec::new(), tail: None, targets }
+    }
+
     fn target(&mut self, node: u32, target: &Target) -> Result<(), Refusal> {
         if let Some(value) = &target.set {
             self.set(node, value)?;
@@ -143,7 +150,8 @@ impl Renderer<'_> {
         if !target.splices.is_empty() {
             for (range, text) in &target.splices {
                 let edit = super::splice::edit(self.layout.doc, node, range.clone(), text)?;
-                self.edits.push((edit, 0));
+                // Inside the scalar, so in front of all that follows it.
+                self.push(edit, usize::MAX);
             }
         }
         if !target.keys.is_empty() {
@@ -156,6 +164,7 @@ impl Renderer<'_> {
     }
 
     fn finish(mut self) -> Result<EditSet, Refusal> {
+        self.keep_unended();
         // Deeper insertions first, so that what ends a nested block stands before its parent's next line.
         self.edits.sort_by_key(|(edit, depth)| (edit.span.start, edit.span.end, std::cmp::Reverse(*depth)));
         let mut set = EditSet::default();
@@ -164,6 +173,30 @@ impl Renderer<'_> {
             set.insert(edit).map_err(|_| Refusal::Layout { why: "two edits meet here", at })?;
         }
         Ok(set)
+    }
+
+    /// A text without final line break that loses its last lines loses the break in front of them too.
+    fn keep_unended(&mut self) {
+        let text = self.layout.text();
+        let Some(mut start) = self.tail else { return };
+        let floor = self.layout.doc.slice().start as usize;
+        loop {
+            let shorter = text[floor..start].strip_suffix('\n');
+            let Some(shorter) = shorter.map(|line| line.strip_suffix('\r').unwrap_or(line).len() + floor) else { return };
+            let meets = |edit: &Edit| edit.span.end as usize > shorter && (edit.span.start as usize) < start;
+            match self.edits.iter().position(|(edit, _)| meets(edit) || edit.span == Span::empty(start)) {
+                None => {
+                    self.edits.push((Edit::delete(shorter, start), 0));
+                    return;
+                }
+                // The lines in front go as well.
+                Some(i) if self.edits[i].0.new.is_empty() && self.edits[i].0.span.end as usize == start => {
+                    start = self.edits[i].0.span.start as usize;
+                }
+                // A new line ends the text instead, with its own break.
+                Some(_) => return,
+            }
+        }
     }
 
     fn push(&mut self, edit: Edit, depth: usize) {
@@ -212,28 +245,43 @@ impl Renderer<'_> {
             }
         }
         if at_end_of_text {
-            self.strip_last_block_scalar(leaf, end);
+            self.keep_last_block_scalar(leaf, end)?;
         }
         self.push(Edit::insert(end.next_line, text), depth);
         Ok(())
     }
 
-    /// A block scalar that ends the text without a line break has no final line feed for kubectl; once
-    /// a line follows, only `|-` keeps it so.
-    fn strip_last_block_scalar(&mut self, leaf: u32, end: LineEnd) {
+    /// A block scalar that ends the text without a line break has no final line feed for kubectl, which
+    /// is not so any more when a line follows: its chomping must say what its value has.
+    fn keep_last_block_scalar(&mut self, leaf: u32, end: LineEnd) -> Result<(), Refusal> {
         let doc = self.layout.doc;
         let last = self.last_leaf(leaf);
         let raw = doc.raw(last);
-        if !matches!(raw.kind, Kind::Literal | Kind::Folded) || raw.span.end as usize != end.content {
-            return;
+        let is_block_scalar = matches!(raw.kind, Kind::Literal | Kind::Folded);
+        if !is_block_scalar || (raw.span.end as usize) < end.content || self.is_replaced(last) {
+            return Ok(());
         }
+        let value = doc.decoded(last);
+        let chomping = match value.len() - value.trim_end_matches('\n').len() {
+            0 => "-",
+            1 => "",
+            _ => return Err(self.layout_refusal("a block scalar with blank lines ends the text", last)),
+        };
         let header = self.block_header(last);
         let text = &self.layout.text()[header.range()];
-        if !text.contains('-') {
-            let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-            let new = format!("{}{digits}-", &text[..1]);
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let new = format!("{}{digits}{chomping}", &text[..1]);
+        if new != text && !text.contains('-') {
             self.push(Edit::replace(header.start as usize, header.end as usize, new), 0);
         }
+        Ok(())
+    }
+
+    /// True when the node, or one above it, goes or gets a new value.
+    fn is_replaced(&self, node: u32) -> bool {
+        let replaced = |at: &u32| self.targets.get(at).is_some_and(|target| target.removed || target.set.is_some());
+        std::iter::successors(Some(node), |at| Some(self.layout.doc.raw(*at).parent).filter(|at| *at != NONE))
+            .any(|at| replaced(&at))
     }
 
     /// `|` or `>` with its indicators.

@@ -1,26 +1,27 @@
 //! Entries and items that go, with the comments that belong to them and no others.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Renderer;
 use super::slot::Slot;
 use crate::text::Edit;
 use crate::yaml::emit;
 use crate::yaml::layout::LineEnd;
-use crate::yaml::plan::{NewKey, Refusal};
+use crate::yaml::plan::Refusal;
+use crate::yaml::scalar::Place;
 use crate::yaml::tree::Kind;
 
 impl Renderer<'_> {
-    /// Removes `nodes` (values or items, in order) from `parent`. `keys` are new keys of a mapping that
-    /// loses all it has.
-    pub(super) fn removals(&mut self, parent: u32, nodes: &[u32], keys: &[NewKey]) -> Result<(), Refusal> {
+    /// Removes `nodes` (values or items, in order) from `parent`. `content` is what stands there instead
+    /// if it loses all that it has.
+    pub(super) fn removals(&mut self, parent: u32, nodes: &[u32], content: Option<Value>) -> Result<(), Refusal> {
         let entries = self.entries(parent)?;
-        let removed: Vec<bool> = entries.iter().map(|(node, _, _)| nodes.contains(node)).collect();
+        let removed: Vec<bool> = entries.iter().map(|(node, _, _)| nodes.binary_search(node).is_ok()).collect();
         if self.layout.doc.raw(parent).kind.is_flow() {
-            return self.flow_removals(parent, &entries, &removed, keys);
+            return self.flow_removals(parent, &entries, &removed, content);
         }
         if removed.iter().all(|gone| *gone) {
-            return self.remove_all(parent, &entries, keys);
+            return self.remove_all(parent, &entries, content);
         }
         for (first, last) in runs(&removed) {
             let start = entries[first].1;
@@ -28,6 +29,7 @@ impl Renderer<'_> {
                 .layout
                 .line_end(entries[last].2)
                 .ok_or_else(|| self.layout_refusal("more content follows on the line", entries[last].0))?;
+            let end = self.with_inner_comments(end, self.layout.column(start));
             if self.layout.is_first_on_line(start) {
                 self.delete_lines(self.layout.owned_comments_start(start), end, self.node_before(entries[first].0));
             } else {
@@ -71,15 +73,19 @@ impl Renderer<'_> {
         first.saturating_sub(1)
     }
 
-    fn remove_all(&mut self, parent: u32, entries: &[(u32, usize, usize)], keys: &[NewKey]) -> Result<(), Refusal> {
+    fn remove_all(
+        &mut self,
+        parent: u32,
+        entries: &[(u32, usize, usize)],
+        content: Option<Value>,
+    ) -> Result<(), Refusal> {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
         let depth = self.layout.depth(parent);
         let style = self.layout.style(parent);
-        if !keys.is_empty() {
-            let map: Map<String, Value> = keys.iter().map(|key| (key.name.clone(), key.value.clone())).collect();
+        if let Some(lines) = content.and_then(|content| self.block_lines(&content, style)) {
             let indentation = self.indentation(first.1)?;
-            let gap = format!("{}{indentation}", self.layout.line_ending(first.1));
-            self.push(Edit::replace(first.1, last.2, emit::mapping_lines(&map, style).join(&gap)), depth);
+            let text = emit::joined(&lines, self.layout.line_ending(first.1), &indentation);
+            self.push(Edit::replace(first.1, last.2, text), depth);
             return Ok(());
         }
         let empty = if self.layout.doc.raw(parent).kind.is_mapping() { "{}" } else { "[]" };
@@ -102,20 +108,33 @@ impl Renderer<'_> {
     /// that the text still has none; unless a block scalar stands there, whose value the break is part of.
     pub(super) fn delete_lines(&mut self, start: usize, end: LineEnd, before: u32) {
         let text = self.layout.text();
-        let mut from = start;
-        if end.next_line == text.len() && !text.ends_with('\n') && start > self.layout.doc.slice().start as usize {
-            let shorter = text[..start].strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
-            let raw = self.layout.doc.raw(before);
-            let after_block_scalar = shorter.is_some_and(|line| {
-                matches!(raw.kind, Kind::Literal | Kind::Folded) && raw.span.end as usize >= line.trim_end().len()
-            });
-            if let Some(shorter) = shorter
-                && !after_block_scalar
-            {
-                from = shorter.len();
+        let raw = self.layout.doc.raw(before);
+        let behind_block_scalar = matches!(raw.kind, Kind::Literal | Kind::Folded)
+            && raw.span.end as usize >= text[..start].trim_end().len();
+        let mut to = end.next_line;
+        if behind_block_scalar && self.layout.text()[self.block_header(before).range()].contains('+') {
+            // Blank lines that follow would become part of a scalar that keeps them.
+            let blanks = text[to..].len() - text[to..].trim_start_matches([' ', '\t', '\r', '\n']).len();
+            to = if to + blanks == text.len() { text.len() } else { self.layout.line_start(to + blanks).max(to) };
+        }
+        if to == text.len() && !text.ends_with('\n') && !behind_block_scalar {
+            self.tail = Some(start);
+        }
+        self.push(Edit::delete(start, to), 0);
+    }
+
+    /// The end of what goes with an entry in `column`: the comments below it that are indented deeper, too.
+    fn with_inner_comments(&self, end: LineEnd, column: usize) -> LineEnd {
+        let text = self.layout.text();
+        let mut end = end;
+        loop {
+            let rest = &text[end.next_line..];
+            let next = end.next_line + (rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n']).len());
+            match self.layout.comment_at(next).and_then(|_| self.layout.line_end(next)) {
+                Some(line) if self.layout.column(next) > column => end = line,
+                _ => return end,
             }
         }
-        self.push(Edit::delete(from, end.next_line), 0);
     }
 
     fn flow_removals(
@@ -123,7 +142,7 @@ impl Renderer<'_> {
         parent: u32,
         entries: &[(u32, usize, usize)],
         removed: &[bool],
-        keys: &[NewKey],
+        content: Option<Value>,
     ) -> Result<(), Refusal> {
         let raw = self.layout.doc.raw(parent);
         let text = self.layout.text();
@@ -134,9 +153,9 @@ impl Renderer<'_> {
         }
         if removed.iter().all(|gone| *gone) {
             let style = self.flow_style(parent);
-            let map: Map<String, Value> = keys.iter().map(|key| (key.name.clone(), key.value.clone())).collect();
-            let inside = emit::inline(&Value::Object(map), style, crate::yaml::scalar::Place::Flow);
-            self.push(Edit::replace(raw.span.start as usize + 1, close, &inside[1..inside.len() - 1]), depth);
+            let inside = content.map(|content| emit::inline(&content, style, Place::Flow));
+            let inside = inside.as_deref().map_or("", |text| &text[1..text.len() - 1]);
+            self.push(Edit::replace(raw.span.start as usize + 1, close, inside), depth);
             return Ok(());
         }
         for (first, last) in runs(removed) {

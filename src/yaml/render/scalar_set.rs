@@ -26,7 +26,7 @@ impl Renderer<'_> {
         }
         if is_collection {
             if matches!(raw.kind, Kind::Literal | Kind::Folded) {
-                return Err(self.layout_refusal("a block scalar can't become a collection in place", node));
+                return self.replace_block_scalar(node, value);
             }
             return self.fill(node, value, None);
         }
@@ -69,6 +69,7 @@ impl Renderer<'_> {
                     && !new.starts_with([' ', '\t', '\n'])
                     && !new.contains('\r')
                     && single_quoted(&new.replace('\n', " ")).is_some()
+                    && !new.ends_with("\n\n")
                     && !(at_end_of_text && new.ends_with('\n'));
                 (!fits).then(|| double_quoted(new))
             }
@@ -99,6 +100,38 @@ impl Renderer<'_> {
         Ok(())
     }
 
+    /// A block scalar that becomes a collection: the lines of its body become those of the collection.
+    fn replace_block_scalar(&mut self, node: u32, value: &Value) -> Result<(), Refusal> {
+        let style = self.layout.style(node);
+        let span = self.layout.doc.raw(node).span;
+        let header = self.block_header(node);
+        let lines = self.block_lines(value, style).unwrap_or_default();
+        let first = self.layout.line_end(header.end as usize);
+        let first = first.ok_or_else(|| self.layout_refusal("the block scalar's header is unusual", node))?;
+        let pad = match self.slot(node)? {
+            Slot::Entry { at, column } => {
+                self.push(Edit::delete(at, header.end as usize), 0);
+                column + if value.is_array() { style.dash } else { style.step }
+            }
+            Slot::Item { column, .. } if first.content == header.end as usize => {
+                let ending = self.layout.line_ending(header.end as usize);
+                let text = emit::joined(&lines, ending, &" ".repeat(column + 2));
+                self.push(Edit::replace(span.start as usize, span.end as usize, text), 0);
+                return Ok(());
+            }
+            _ => return Err(self.layout_refusal("a block scalar can't become a collection here", node)),
+        };
+        let ending = self.layout.line_ending(header.end as usize);
+        let body: Vec<String> = emit::indented(lines, pad);
+        let body_start = first.next_line.min(span.end as usize);
+        if body_start > header.end as usize && first.next_line <= span.end as usize {
+            self.push(Edit::replace(body_start, span.end as usize, body.join(ending)), 0);
+        } else {
+            self.push(Edit::insert(first.content, format!("{ending}{}", body.join(ending))), 0);
+        }
+        Ok(())
+    }
+
     fn parent_column(&self, node: u32) -> usize {
         let parent = self.layout.doc.raw(node).parent;
         if parent == NONE { 0 } else { self.layout.column(self.layout.doc.raw(parent).span.start as usize) }
@@ -106,7 +139,6 @@ impl Renderer<'_> {
 
     /// Replaces a collection in block style: everything from behind its `:` or `-` to its end.
     fn replace_block(&mut self, node: u32, value: &Value, is_collection: bool) -> Result<(), Refusal> {
-        let doc = self.layout.doc;
         let style = self.layout.style(node);
         let start = self.first_entry_start(node);
         let end = self.layout.end(node);
@@ -124,8 +156,7 @@ impl Renderer<'_> {
                 Some(lines) => {
                     let step = if value.is_array() { style.dash } else { style.step };
                     let ending = self.layout.line_ending(at);
-                    let pad = " ".repeat(column + step);
-                    let body: Vec<String> = lines.iter().map(|line| format!("{pad}{line}")).collect();
+                    let body = emit::indented(lines, column + step);
                     self.push(Edit::replace(key_line.next_line, last.content, body.join(ending)), depth);
                 }
                 None => {
@@ -138,11 +169,10 @@ impl Renderer<'_> {
         let text = match lines {
             Some(lines) => {
                 let pad = self.indentation(start)?;
-                lines.join(&format!("{}{pad}", self.layout.line_ending(start)))
+                emit::joined(&lines, self.layout.line_ending(start), &pad)
             }
             None => inline,
         };
-        let _ = doc;
         self.push(Edit::replace(start, end, text), 0);
         Ok(())
     }

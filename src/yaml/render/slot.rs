@@ -76,12 +76,15 @@ impl Renderer<'_> {
             }
             Slot::Top => {
                 let start = span.start as usize;
-                if !self.layout.is_first_on_line(start) {
-                    return Err(self.layout_refusal("the value stands on the line of `---`", node));
-                }
                 let ending = self.layout.line_ending(start);
-                self.push(Edit::replace(start, span.end as usize, lines.join(ending)), depth);
-                Ok(())
+                if self.layout.is_first_on_line(start) {
+                    self.push(Edit::replace(start, span.end as usize, lines.join(ending)), depth);
+                    return Ok(());
+                }
+                // On the line of `---`: what it becomes stands on the lines below.
+                let marker = self.layout.doc.explicit_start.map_or(start, |marker| marker.end as usize);
+                self.push(Edit::delete(marker, span.end as usize), depth);
+                self.lines_after(span.end as usize, &lines, "", depth, node)
             }
         }
     }

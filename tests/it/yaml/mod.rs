@@ -1,8 +1,12 @@
 //! The YAML layer against suites, corpora and properties.
 
+mod campaign;
+mod kubescape;
+mod support;
+
 use libtest_mimic::Trial;
 
 /// All trials of the YAML layer.
 pub(crate) fn trials() -> Vec<Trial> {
-    Vec::new()
+    [kubescape::trials(), campaign::trials()].into_iter().flatten().collect()
 }

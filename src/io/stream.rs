@@ -1,0 +1,68 @@
+//! Reads a stream from standard input, and writes the answer to standard output in one piece.
+
+use std::io::{self, Read as _, Write as _};
+
+use crate::manifest::SourceFile;
+
+/// Largest stream that is read, in bytes: offsets are 32 bits wide.
+const MAX_STREAM_SIZE: u64 = 1 << 30;
+
+/// The name of the stream in reports.
+pub const NAME: &str = "<stdin>";
+
+/// Why a stream could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Reading failed.
+    #[error("standard input: {0}")]
+    Io(#[from] io::Error),
+    /// There was nothing. An empty answer makes kustomize and Argo CD delete everything.
+    #[error("standard input is empty: meshfix expects a stream of manifests there; to check the files here, run `meshfix .`")]
+    Empty,
+    /// The stream is not text.
+    #[error("standard input is not UTF-8 (byte {0})")]
+    Encoding(usize),
+    /// The stream is too long.
+    #[error("standard input is longer than 1 GiB")]
+    TooLong,
+}
+
+/// A stream: its text, and what it holds for us.
+#[derive(Debug)]
+pub struct Stream {
+    /// The text as it came.
+    pub text: String,
+    /// The documents; `None` when none of them holds something for us.
+    pub source: Option<SourceFile>,
+}
+
+/// Reads standard input to its end.
+///
+/// # Errors
+/// When it is empty, too long or not UTF-8.
+pub fn read() -> Result<Stream, Error> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(MAX_STREAM_SIZE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_STREAM_SIZE {
+        return Err(Error::TooLong);
+    }
+    let text = String::from_utf8(bytes).map_err(|error| Error::Encoding(error.utf8_error().valid_up_to()))?;
+    if text.trim_matches(['\u{feff}', ' ', '\t', '\r', '\n']).is_empty() {
+        return Err(Error::Empty);
+    }
+    let worth_reading = SourceFile::is_worth_reading(NAME, &text);
+    let source = worth_reading.then(|| SourceFile::read(NAME.to_owned(), text.as_str().into(), None)).flatten();
+    Ok(Stream { text, source })
+}
+
+/// Writes text to standard output. A reader that has gone is no error.
+///
+/// # Errors
+/// When the output can't be written, such as on a full disk.
+pub fn write(text: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}

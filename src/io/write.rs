@@ -1,0 +1,150 @@
+//! Writes changed files: each is its old or its new text at every moment, and files that belong
+//! together are all new or all old.
+//!
+//! All new texts are written beside their files and synced first; then each takes its file's place by a
+//! rename. When one rename fails, those before it are undone. A kill between two renames is the one gap.
+
+use std::collections::BTreeSet;
+use std::ffi::CStr;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Gid, Uid, XattrFlags};
+use tempfile::NamedTempFile;
+
+use super::files::reason;
+
+/// A file to write.
+#[derive(Debug)]
+pub struct Target<'a> {
+    /// Its path; never a symbolic link.
+    pub path: &'a Path,
+    /// What was read from it.
+    pub before: &'a str,
+    /// What it is to hold.
+    pub after: &'a str,
+}
+
+/// Why a set of files was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file changed since it was read.
+    #[error("{0}: the file changed while meshfix ran; nothing was written to it, run again")]
+    Changed(PathBuf),
+    /// The system refused.
+    #[error("{path}: {what}: {}", reason(source))]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was being done.
+        what: &'static str,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Undoing failed too: the file holds its new text while others of its set hold their old one.
+    #[error("{path}: could not be put back after {cause}; it holds its new text now")]
+    Undo {
+        /// The file.
+        path: PathBuf,
+        /// The failure before.
+        cause: String,
+    },
+}
+
+/// Writes files that belong together: all of them, or none.
+///
+/// # Errors
+/// The first failure; every file holds its old text then, unless the error says otherwise.
+pub fn write_together(targets: &[Target<'_>]) -> Result<(), Error> {
+    let mut ready = Vec::with_capacity(targets.len());
+    for target in targets {
+        ready.push((target, prepare(target.path, target.after)?));
+    }
+    for target in targets {
+        check_unchanged(target)?;
+    }
+    let mut done: Vec<&Target<'_>> = Vec::new();
+    for (target, temporary) in ready {
+        if let Err(error) = temporary.persist(target.path) {
+            let failure = Error::Io { path: target.path.to_owned(), what: "could not be replaced", source: error.error };
+            return Err(undo(&done, failure));
+        }
+        done.push(target);
+    }
+    let folders: BTreeSet<&Path> = targets.iter().map(|target| folder(target.path)).collect();
+    for folder in folders {
+        // The renames are done; a folder that can't be synced does not undo them.
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+    Ok(())
+}
+
+fn undo(done: &[&Target<'_>], failure: Error) -> Error {
+    for target in done {
+        let restored = prepare(target.path, target.before).map(|temporary| temporary.persist(target.path).is_ok());
+        if !matches!(restored, Ok(true)) {
+            return Error::Undo { path: target.path.to_owned(), cause: failure.to_string() };
+        }
+    }
+    failure
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes `text` beside `path`, with the file's own mode, owner and attributes, and syncs it.
+fn prepare(path: &Path, text: &str) -> Result<NamedTempFile, Error> {
+    let fail = |what| move |source| Error::Io { path: path.to_owned(), what, source };
+    let metadata = fs::symlink_metadata(path).map_err(fail("can't be read"))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut temporary = tempfile::Builder::new()
+        .prefix(&format!(".{name}.meshfix-"))
+        .tempfile_in(folder(path))
+        .map_err(fail("a file beside it can't be made"))?;
+    temporary.write_all(text.as_bytes()).map_err(fail("its new text can't be written"))?;
+    copy_metadata(path, &metadata, temporary.as_file()).map_err(fail("its mode, owner or attributes can't be kept"))?;
+    temporary.as_file().sync_all().map_err(fail("its new text can't be synced"))?;
+    Ok(temporary)
+}
+
+fn copy_metadata(path: &Path, metadata: &Metadata, to: &File) -> io::Result<()> {
+    let have = to.metadata()?;
+    if (have.uid(), have.gid()) != (metadata.uid(), metadata.gid()) {
+        rustix::fs::fchown(to, Some(Uid::from_raw(metadata.uid())), Some(Gid::from_raw(metadata.gid())))?;
+    }
+    to.set_permissions(fs::Permissions::from_mode(metadata.mode() & 0o7777))?;
+    copy_attributes(path, to)
+}
+
+/// Copies extended attributes, access control lists and security labels among them.
+fn copy_attributes(path: &Path, to: &File) -> io::Result<()> {
+    let size = match rustix::fs::llistxattr(path, &mut [0u8; 0][..]) {
+        Ok(size) if size > 0 => size,
+        // None, or a file system without them.
+        _ => return Ok(()),
+    };
+    let mut names = vec![0; size];
+    let size = rustix::fs::llistxattr(path, &mut names[..])?;
+    for name in names[..size].split_inclusive(|byte| *byte == 0) {
+        let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
+        let length = rustix::fs::lgetxattr(path, name, &mut [0u8; 0][..])?;
+        let mut value = vec![0; length];
+        let length = rustix::fs::lgetxattr(path, name, &mut value[..])?;
+        match rustix::fs::fsetxattr(to, name, &value[..length], XattrFlags::empty()) {
+            Ok(()) => {}
+            // The system sets its own labels on every new file, and lets nobody else set them.
+            Err(rustix::io::Errno::PERM | rustix::io::Errno::OPNOTSUPP) if !name.to_bytes().starts_with(b"user.") => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn check_unchanged(target: &Target<'_>) -> Result<(), Error> {
+    let now = fs::read(target.path).map_err(|source| Error::Io { path: target.path.to_owned(), what: "can't be read again", source })?;
+    let is_file = fs::symlink_metadata(target.path).is_ok_and(|metadata| metadata.is_file());
+    if is_file && now == target.before.as_bytes() { Ok(()) } else { Err(Error::Changed(target.path.to_owned())) }
+}
