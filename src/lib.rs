@@ -15,3 +15,7 @@ pub mod transforms;
 
 pub mod engine;
 pub mod io;
+pub mod report;
+
+pub mod cli;
+pub mod run;

@@ -1,1 +1,18 @@
-fn main() {}
+//! Parses the arguments, runs, and turns the result into the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use meshfix::cli::Cli;
+use meshfix::run;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    ExitCode::from(run::run(&cli))
+}

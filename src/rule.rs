@@ -83,7 +83,13 @@ impl Change {
     }
 
     /// Adds the entry at `path` below a mapping, placed as `order` has it.
-    pub fn insert(&mut self, parent: Field<'_>, path: &[&str], value: impl Into<Value>, order: &'static [&'static str]) {
+    pub fn insert(
+        &mut self,
+        parent: Field<'_>,
+        path: &[&str],
+        value: impl Into<Value>,
+        order: &'static [&'static str],
+    ) {
         let path = path.iter().map(|part| (*part).to_owned()).collect();
         self.ops.push((parent.id(), Op::Insert { path, value: value.into(), order }));
     }
@@ -124,6 +130,8 @@ pub struct Finding {
     pub at: Loc,
     /// The place as a JSON Pointer into the document.
     pub path: String,
+    /// The same with list items by their names, where they have one: it does not change when items move.
+    pub named_path: String,
     /// What was found, quoting the user's own value.
     pub message: String,
     /// Why it matters and what to do.
@@ -149,6 +157,7 @@ impl Finding {
             resource: workload.resource.name.clone(),
             at: field.loc(),
             path: field.json_pointer(),
+            named_path: field.named_path(),
             message: message.into(),
             help: String::new(),
             snippet: None,

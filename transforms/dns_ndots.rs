@@ -42,7 +42,9 @@ impl Transform for DnsNdots {
             let Some(first) = wrong.first() else { continue };
             let outside = matches!(cx.inventory.membership(workload), Membership::Off(_));
             let whole = cx.inventory.patched_by(workload);
-            let exempt = std::iter::once(workload).chain(whole).any(|workload| workload.owner().is_some() || is_dns_server(workload));
+            let exempt = std::iter::once(workload)
+                .chain(whole)
+                .any(|workload| workload.owner().is_some() || is_dns_server(workload));
             if !outside && !exempt {
                 findings.push(finding(cx, workload, *first, &wrong));
             }
@@ -67,10 +69,12 @@ fn finding(cx: &Context<'_>, workload: Workload<'_>, first: Field<'_>, wrong: &[
         have if only_quotes => format!("`ndots` is the number {have}, and the API server takes only a string"),
         have => format!("`ndots` is {have}, the mesh needs {wanted}"),
     };
-    let mut finding = Finding::new(&DnsNdots::META, workload, at, message)
-        .help("the sidecar finds the control plane and Services by names with fewer than five dots, through the search list");
+    let mut finding = Finding::new(&DnsNdots::META, workload, at, message).help(
+        "the sidecar finds the control plane and Services by names with fewer than five dots, through the search list",
+    );
     for option in &wrong[1..] {
-        finding = finding.related(option.get("value").unwrap_or(*option), "`ndots` stands here once more; the last one counts");
+        finding = finding
+            .related(option.get("value").unwrap_or(*option), "`ndots` stands here once more; the last one counts");
     }
     if cx.options.profile == Profile::Istio && !only_quotes {
         return finding.level(Level::Info);

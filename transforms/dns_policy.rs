@@ -47,7 +47,12 @@ impl Transform for DnsPolicy {
 }
 
 fn finding(cx: &Context<'_>, workload: Workload<'_>, field: Field<'_>, policy: &str) -> Finding {
-    let finding = Finding::new(&DnsPolicy::META, workload, field, format!("`dnsPolicy: {policy}` keeps the pod from the cluster's DNS"));
+    let finding = Finding::new(
+        &DnsPolicy::META,
+        workload,
+        field,
+        format!("`dnsPolicy: {policy}` keeps the pod from the cluster's DNS"),
+    );
     if policy == "None" && is_node_local(workload) {
         return finding
             .level(Level::Info)
@@ -58,17 +63,23 @@ fn finding(cx: &Context<'_>, workload: Workload<'_>, field: Field<'_>, policy: &
     let title = "set `dnsPolicy: ClusterFirst`".to_owned();
     if policy == "ClusterFirstWithHostNet" {
         // Without hostNetwork the kubelet treats it as ClusterFirst; a patch may bring hostNetwork later.
-        let patched = workload.resource.is_fragment || cx.inventory.patches_of(workload).any(|patch| patch.pod.get("dnsPolicy").is_some());
+        let patched = workload.resource.is_fragment
+            || cx.inventory.patches_of(workload).any(|patch| patch.pod.get("dnsPolicy").is_some());
         let safety = if patched { Safety::Unsafe } else { Safety::Safe };
         let consequence = if patched { "a kustomize patch is merged with it" } else { "" };
         return Finding { message: "`dnsPolicy: ClusterFirstWithHostNet` without `hostNetwork`".to_owned(), ..finding }
-            .help("it is meant for pods in the node's network; without that it means ClusterFirst, which says so plainly")
+            .help(
+                "it is meant for pods in the node's network; without that it means ClusterFirst, which says so plainly",
+            )
             .fix(workload, Fix { title, safety, consequence: consequence.to_owned(), change });
     }
     let mut consequence = SEARCH_LIST.to_owned();
     let servers = workload.pod.at(&["dnsConfig", "nameservers"]).map_or(0, |servers| servers.items().count());
     if policy == "None" && servers > 2 {
-        consequence.push_str(&format!("; with the cluster's server the pod has {} name servers, and a resolver uses 3", servers + 1));
+        consequence.push_str(&format!(
+            "; with the cluster's server the pod has {} name servers, and a resolver uses 3",
+            servers + 1
+        ));
     }
     finding
         .help("the sidecar resolves the control plane and every Service through the pod's own resolver")
@@ -77,12 +88,17 @@ fn finding(cx: &Context<'_>, workload: Workload<'_>, field: Field<'_>, policy: &
 
 /// A patch's policy is right when the pod that it becomes part of runs in the node's network.
 fn is_right_in_whole(cx: &Context<'_>, workload: Workload<'_>) -> bool {
-    cx.inventory.patched_by(workload).into_iter().any(|whole| cx.inventory.runs_in_host_network(whole) || is_dns_server(whole))
+    cx.inventory
+        .patched_by(workload)
+        .into_iter()
+        .any(|whole| cx.inventory.runs_in_host_network(whole) || is_dns_server(whole))
 }
 
 /// `None` with the node-local cache's link-local server and the cluster's search list is ClusterFirst by hand.
 fn is_node_local(workload: Workload<'_>) -> bool {
-    let list = |key: &str| workload.pod.at(&["dnsConfig", key]).into_iter().flat_map(Field::items).filter_map(|item| item.text());
+    let list = |key: &str| {
+        workload.pod.at(&["dnsConfig", key]).into_iter().flat_map(Field::items).filter_map(|item| item.text())
+    };
     let mut servers = list("nameservers").peekable();
     servers.peek().is_some()
         && servers.all(|server| server.starts_with("169.254."))

@@ -3,7 +3,19 @@
 use crate::manifest::{Container, Field, Workload};
 
 /// Programs that serve DNS, as words of an image's last part.
-const SERVERS: &[&str] = &["coredns", "bind", "bind9", "named", "unbound", "dnsmasq", "pihole", "adguard", "adguardhome", "powerdns", "pdns"];
+const SERVERS: &[&str] = &[
+    "coredns",
+    "bind",
+    "bind9",
+    "named",
+    "unbound",
+    "dnsmasq",
+    "pihole",
+    "adguard",
+    "adguardhome",
+    "powerdns",
+    "pdns",
+];
 
 /// True for a pod whose image, labels, ports or mounts show a DNS server.
 pub(super) fn is_dns_server(workload: Workload<'_>) -> bool {
@@ -18,7 +30,8 @@ fn serves_dns(container: Container<'_>) -> bool {
     let mut ports = container.field.get("ports").into_iter().flat_map(Field::items);
     named
         || ports.any(|port| {
-            port.get("containerPort").and_then(|number| number.as_i64()) == Some(53) && port.text_at(&["protocol"]) == "UDP"
+            port.get("containerPort").and_then(|number| number.as_i64()) == Some(53)
+                && port.text_at(&["protocol"]) == "UDP"
         })
 }
 
@@ -28,6 +41,8 @@ fn mounts_corefile(workload: Workload<'_>) -> bool {
     items.any(|item| item.text_at(&["key"]) == "Corefile")
         || workload.containers().any(|container| {
             let mut mounts = container.field.get("volumeMounts").into_iter().flat_map(Field::items);
-            mounts.any(|mount| mount.text_at(&["mountPath"]).ends_with("Corefile") || mount.text_at(&["subPath"]) == "Corefile")
+            mounts.any(|mount| {
+                mount.text_at(&["mountPath"]).ends_with("Corefile") || mount.text_at(&["subPath"]) == "Corefile"
+            })
         })
 }

@@ -40,7 +40,9 @@ impl Transform for HostNetwork {
             findings.push(match must_stay(cx, workload, membership) {
                 Some(reason) => finding
                     .level(Level::Info)
-                    .help(format!("{reason}, so it keeps the node's network and stays outside the mesh; say so with the label"))
+                    .help(format!(
+                        "{reason}, so it keeps the node's network and stays outside the mesh; say so with the label"
+                    ))
                     .snippet("labels:\n  sidecar.istio.io/inject: \"false\""),
                 None => removal(cx, workload, field, finding),
             });
@@ -57,7 +59,8 @@ fn removal(cx: &Context<'_>, workload: Workload<'_>, field: Field<'_>, finding: 
         change.set(policy, "ClusterFirst");
         title.push_str(" and set `dnsPolicy: ClusterFirst`");
     }
-    let mut finding = finding.help("Istio does not inject a sidecar into pods in the node's network, and their traffic bypasses the mesh");
+    let mut finding = finding
+        .help("Istio does not inject a sidecar into pods in the node's network, and their traffic bypasses the mesh");
     for container in workload.containers() {
         for port in container.field.get("ports").into_iter().flat_map(Field::items) {
             let Some(host_port) = port.get("hostPort") else { continue };
@@ -72,7 +75,8 @@ fn removal(cx: &Context<'_>, workload: Workload<'_>, field: Field<'_>, finding: 
             let source = variable.at(&["valueFrom", "fieldRef", "fieldPath"]);
             if let Some(source) = source.filter(|source| source.text() == Some("status.hostIP")) {
                 let name = variable.text_at(&["name"]);
-                finding = finding.related(source, format!("`{name}` is the node's address, which is no longer the pod's own"));
+                finding = finding
+                    .related(source, format!("`{name}` is the node's address, which is no longer the pod's own"));
             }
         }
         for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
@@ -107,7 +111,9 @@ fn node_agent(workload: Workload<'_>) -> Option<String> {
     if matches!(priority, "system-node-critical" | "system-cluster-critical") {
         return Some(format!("the pod has the priority class `{priority}`"));
     }
-    if workload.annotation("kubernetes.io/config.source").is_some() || workload.annotation("kubernetes.io/config.mirror").is_some() {
+    if workload.annotation("kubernetes.io/config.source").is_some()
+        || workload.annotation("kubernetes.io/config.mirror").is_some()
+    {
         return Some("the kubelet runs it from a file".to_owned());
     }
     for container in workload.containers() {
@@ -143,7 +149,10 @@ fn is_node_capability(name: &str) -> bool {
 /// Folders of the node that only its own agents need.
 fn is_node_folder(path: &str) -> bool {
     const FOLDERS: &[&str] = &["/proc", "/sys", "/run", "/var/run", "/etc/cni", "/opt/cni", "/lib/modules", "/dev"];
-    path == "/" || FOLDERS.iter().any(|folder| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    path == "/"
+        || FOLDERS
+            .iter()
+            .any(|folder| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 /// The last two parts of an image's path, without registry, tag and digest.
@@ -158,10 +167,42 @@ fn image_name(image: &str) -> &str {
 /// The node agent that a name tells of: words of the name, not parts of words.
 fn known_agent(name: &str) -> Option<&'static str> {
     const AGENTS: &[&str] = &[
-        "cni", "calico", "cilium", "flannel", "weave", "kube-proxy", "node-exporter", "kube-router", "multus", "csi",
-        "node-local-dns", "nodelocaldns", "speaker", "metallb", "ingress-nginx", "nginx-ingress", "traefik", "haproxy-ingress",
-        "fluent", "fluentd", "fluentbit", "datadog", "falco", "gpu", "device-plugin", "istio-cni", "ztunnel", "kubelet", "kiam",
-        "kube-vip", "keepalived", "node-problem-detector", "kube2iam", "ovn", "antrea", "canal",
+        "cni",
+        "calico",
+        "cilium",
+        "flannel",
+        "weave",
+        "kube-proxy",
+        "node-exporter",
+        "kube-router",
+        "multus",
+        "csi",
+        "node-local-dns",
+        "nodelocaldns",
+        "speaker",
+        "metallb",
+        "ingress-nginx",
+        "nginx-ingress",
+        "traefik",
+        "haproxy-ingress",
+        "fluent",
+        "fluentd",
+        "fluentbit",
+        "datadog",
+        "falco",
+        "gpu",
+        "device-plugin",
+        "istio-cni",
+        "ztunnel",
+        "kubelet",
+        "kiam",
+        "kube-vip",
+        "keepalived",
+        "node-problem-detector",
+        "kube2iam",
+        "ovn",
+        "antrea",
+        "canal",
     ];
     let name = name.to_ascii_lowercase();
     let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).collect();

@@ -10,9 +10,5 @@ mod proxy_uid;
 use crate::rule::Transform;
 
 /// All rules.
-pub static ALL: &[&dyn Transform] = &[
-    &host_network::HostNetwork,
-    &dns_policy::DnsPolicy,
-    &dns_ndots::DnsNdots,
-    &proxy_uid::ProxyUid,
-];
+pub static ALL: &[&dyn Transform] =
+    &[&host_network::HostNetwork, &dns_policy::DnsPolicy, &dns_ndots::DnsNdots, &proxy_uid::ProxyUid];

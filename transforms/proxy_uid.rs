@@ -57,7 +57,9 @@ fn pod_level(cx: &Context<'_>, workload: Workload<'_>, context: Field<'_>, findi
     if let Some(field) = user.or(group) {
         let name = if user.is_some() { "runAsUser" } else { "runAsGroup" };
         let inherits = |container: &Container<'_>| {
-            container.role == Role::App && !is_proxy_container(*container) && container.field.at(&["securityContext", name]).is_none()
+            container.role == Role::App
+                && !is_proxy_container(*container)
+                && container.field.at(&["securityContext", name]).is_none()
         };
         let overridden = !workload.resource.is_fragment && !workload.containers().any(|container| inherits(&container));
         let message = if overridden {
@@ -70,8 +72,11 @@ fn pod_level(cx: &Context<'_>, workload: Workload<'_>, context: Field<'_>, findi
         if warn {
             finding = finding.level(Level::Warning);
         }
-        for container in workload.containers().filter(|container| container.role == Role::Init && inherits_1337(*container, name)) {
-            finding = finding.related(container.field, format!("the init container `{}` inherits it", container.name()));
+        for container in
+            workload.containers().filter(|container| container.role == Role::Init && inherits_1337(*container, name))
+        {
+            finding =
+                finding.related(container.field, format!("the init container `{}` inherits it", container.name()));
         }
         findings.push(finding);
     }
@@ -79,7 +84,8 @@ fn pod_level(cx: &Context<'_>, workload: Workload<'_>, context: Field<'_>, findi
     let kept = context.get("fsGroup").into_iter().chain(groups).find(|field| field.as_i64() == Some(PROXY));
     if let Some(field) = kept.filter(|_| user.is_none() && group.is_none()) {
         let finding = Finding::new(&ProxyUid::META, workload, field, "volumes belong to group 1337, the proxy's group");
-        findings.push(finding.level(Level::Info).help("it gives access to files only and bypasses nothing; it may stay"));
+        findings
+            .push(finding.level(Level::Info).help("it gives access to files only and bypasses nothing; it may stay"));
     }
 }
 
@@ -87,14 +93,21 @@ fn inherits_1337(container: Container<'_>, name: &str) -> bool {
     !is_proxy_container(container) && container.field.at(&["securityContext", name]).is_none()
 }
 
-fn container_level(cx: &Context<'_>, workload: Workload<'_>, container: Container<'_>, context: Field<'_>, findings: &mut Vec<Finding>) {
+fn container_level(
+    cx: &Context<'_>,
+    workload: Workload<'_>,
+    container: Container<'_>,
+    context: Field<'_>,
+    findings: &mut Vec<Finding>,
+) {
     let user = proxy_field(context, "runAsUser");
     let group = proxy_field(context, "runAsGroup");
     let Some(field) = user.or(group) else { return };
     let what = if user.is_some() { "user" } else { "group" };
     let name = container.name();
     if container.role == Role::Init {
-        let finding = Finding::new(&ProxyUid::META, workload, field, format!("init container `{name}` runs as {what} 1337"));
+        let finding =
+            Finding::new(&ProxyUid::META, workload, field, format!("init container `{name}` runs as {what} 1337"));
         let help = "with Istio's CNI plugin this gives it network access before the proxy starts; native sidecars make it unnecessary";
         findings.push(finding.level(Level::Info).help(help));
         return;
@@ -135,20 +148,26 @@ fn identity(
     let mut consequence = "files in the image or on volumes that belong to 1337 may become unreadable".to_owned();
     let non_root = [Some(context), workload.pod.get("securityContext")].into_iter().flatten();
     if remove && non_root.filter_map(|context| context.get("runAsNonRoot")).any(|field| field.is_true()) {
-        consequence.push_str("; with `runAsNonRoot` the pod starts only if the image's own user is a number other than 0");
+        consequence
+            .push_str("; with `runAsNonRoot` the pod starts only if the image's own user is a number other than 0");
     }
     let mut finding = Finding::new(&ProxyUid::META, workload, field, message)
         .help("traffic of user and group 1337 bypasses the proxy: no mutual TLS, no policy, no telemetry");
-    for (key, kept) in [("fsGroup", context.get("fsGroup")), ("supplementalGroups", context.get("supplementalGroups"))] {
-        let is_proxy = |field: &Field<'_>| field.as_i64() == Some(PROXY) || field.items().any(|item| item.as_i64() == Some(PROXY));
+    for (key, kept) in [("fsGroup", context.get("fsGroup")), ("supplementalGroups", context.get("supplementalGroups"))]
+    {
+        let is_proxy =
+            |field: &Field<'_>| field.as_i64() == Some(PROXY) || field.items().any(|item| item.as_i64() == Some(PROXY));
         if let Some(kept) = kept.filter(is_proxy) {
             finding = finding.related(kept, format!("`{key}` stays, so that the volumes stay readable"));
         }
     }
     for container in workload.containers() {
         let words = ["command", "args"].into_iter().filter_map(|key| container.field.get(key)).flat_map(Field::items);
-        for word in words.filter(|word| word.text().is_some_and(|text| text.contains("chown") && text.contains("1337") || text.starts_with("1337:"))) {
-            finding = finding.related(word, format!("`{}` gives files to 1337; adapt it to the new number", container.name()));
+        for word in words.filter(|word| {
+            word.text().is_some_and(|text| text.contains("chown") && text.contains("1337") || text.starts_with("1337:"))
+        }) {
+            finding = finding
+                .related(word, format!("`{}` gives files to 1337; adapt it to the new number", container.name()));
         }
     }
     finding.fix(workload, Fix { title, safety: Safety::Unsafe, consequence, change })

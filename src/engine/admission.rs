@@ -77,7 +77,8 @@ impl<'a> Admission<'a> {
         let rank = self.ranks();
         let mut order: Vec<usize> = (0..findings.len()).collect();
         order.sort_by_key(|i| rank.get(findings[*i].rule).copied());
-        let after: HashMap<&str, &[&str]> = self.settings.rules.iter().map(|rule| (rule.meta().name, rule.meta().after)).collect();
+        let after: HashMap<&str, &[&str]> =
+            self.settings.rules.iter().map(|rule| (rule.meta().name, rule.meta().after)).collect();
         for i in order {
             let finding = &findings[i];
             let Some(fix) = &finding.fix else { continue };
@@ -85,13 +86,19 @@ impl<'a> Admission<'a> {
             let refusal = if self.failed.contains(&key) {
                 Some("the change failed its proof; this is a defect of meshfix, please report it".to_owned())
             } else if self.fighting.contains(finding.rule) {
-                Some(format!("rules undo each other here: {}", self.fighting.iter().copied().collect::<Vec<_>>().join(", ")))
+                Some(format!(
+                    "rules undo each other here: {}",
+                    self.fighting.iter().copied().collect::<Vec<_>>().join(", ")
+                ))
             } else if !self.settings.allows(fix.safety) {
                 self.check(&fix.change).err().and_then(Wait::reason)
             } else {
                 let earlier = after.get(finding.rule).copied().unwrap_or_default();
                 // Only what goes into this pass is worth waiting for: a refused change never goes.
-                let waits = self.admitted_rules.get(&finding.id).is_some_and(|rules| rules.iter().any(|rule| earlier.contains(rule)));
+                let waits = self
+                    .admitted_rules
+                    .get(&finding.id)
+                    .is_some_and(|rules| rules.iter().any(|rule| earlier.contains(rule)));
                 if waits {
                     self.check(&fix.change).err().and_then(Wait::reason)
                 } else {
@@ -183,16 +190,23 @@ impl<'a> Admission<'a> {
             }
             let Some(span) = self.span(*at) else { continue };
             let secrets = self.secrets.entry(at.file).or_insert_with(|| SecretSpans::new(file));
-            let lines = Span { start: line_at(&file.text, span.start as usize).start, end: line_at(&file.text, span.end as usize).end };
+            let lines = Span {
+                start: line_at(&file.text, span.start as usize).start,
+                end: line_at(&file.text, span.end as usize).end,
+            };
             if secrets.touches(lines) {
-                return Err(Wait::Refused("a Secret stands on the same line; its value would show in the diff".to_owned()));
+                return Err(Wait::Refused(
+                    "a Secret stands on the same line; its value would show in the diff".to_owned(),
+                ));
             }
         }
         Ok(())
     }
 
     fn check_premises(&self, change: &Change) -> Result<(), Wait> {
-        let meets = |spans: Option<&Vec<Span>>, span: Span| spans.is_some_and(|spans| spans.iter().any(|have| have.overlaps(span)));
+        let meets = |spans: Option<&Vec<Span>>, span: Span| {
+            spans.is_some_and(|spans| spans.iter().any(|have| have.overlaps(span)))
+        };
         for premise in &change.premises {
             let taken = match premise {
                 Premise::Claim { owner, key } => self.claims.contains(&(owner.clone(), key.clone())),
@@ -205,7 +219,10 @@ impl<'a> Admission<'a> {
         if self.premises.is_empty() {
             return Ok(());
         }
-        let broken = change.ops.iter().any(|(at, _)| self.span(*at).is_some_and(|span| meets(self.premises.get(&at.file), span)));
+        let broken = change
+            .ops
+            .iter()
+            .any(|(at, _)| self.span(*at).is_some_and(|span| meets(self.premises.get(&at.file), span)));
         if broken { Err(Wait::Turn) } else { Ok(()) }
     }
 

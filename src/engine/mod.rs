@@ -72,12 +72,7 @@ struct Run<'a> {
 
 /// Runs the rules over `files` until nothing is left to do.
 pub fn run(files: Vec<SourceFile>, settings: &Settings<'_>) -> Outcome {
-    let track = |now: SourceFile| Tracked {
-        original: now.clone(),
-        now,
-        steps: Vec::new(),
-        seen: HashSet::new(),
-    };
+    let track = |now: SourceFile| Tracked { original: now.clone(), now, steps: Vec::new(), seen: HashSet::new() };
     let mut run = Run {
         settings,
         tracked: files.into_iter().map(track).collect(),
@@ -120,7 +115,8 @@ fn check(files: &[SourceFile], settings: &Settings<'_>) -> Vec<Finding> {
 /// `galley.istio.io/analyze-suppress` names the same problem for `istioctl analyze`.
 fn is_ignored(inventory: &Inventory<'_>, finding: &Finding) -> bool {
     let Some(workload) = inventory.workload(finding.id) else { return false };
-    let names = |text: Option<&str>, name: &str| text.is_some_and(|text| text.split(',').any(|have| have.trim() == name));
+    let names =
+        |text: Option<&str>, name: &str| text.is_some_and(|text| text.split(',').any(|have| have.trim() == name));
     let ignore = "meshfix.dev/ignore";
     let own = [workload.annotation(ignore), workload.pod_annotation(ignore)];
     let suppressed = workload.annotation("galley.istio.io/analyze-suppress");

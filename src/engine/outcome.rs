@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Run, Tracked};
 use crate::manifest::{SourceFile, State};
 use crate::rule::{Finding, Level};
-use crate::text::{FileId, Loc, Span};
+use crate::text::{EditSet, FileId, Loc, Span};
 
 /// What became of a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,16 @@ pub struct ChangedFile {
     pub before: Arc<str>,
     /// The text after.
     pub after: Arc<str>,
+    steps: Vec<EditSet>,
+}
+
+impl ChangedFile {
+    /// Where a place of the text before stands in the text after.
+    pub fn forward(&self, loc: Loc) -> Loc {
+        let map = |at: u32| self.steps.iter().fold(at, |at, edits| edits.map_forward(at));
+        let start = map(loc.span.start);
+        Loc { span: Span { start, end: map(loc.span.end).max(start) }, ..loc }
+    }
 }
 
 /// The proven operations of one document.
@@ -83,6 +93,12 @@ impl Outcome {
         self.findings.iter().filter(|reported| reported.status != Status::Applied)
     }
 
+    /// How many workloads get new pods when the changes are deployed.
+    pub fn rolling(&self) -> usize {
+        let applied = self.findings.iter().filter(|reported| reported.status == Status::Applied);
+        applied.map(|reported| (reported.finding.at.file, &reported.finding.resource)).collect::<BTreeSet<_>>().len()
+    }
+
     /// True when a finding of this level or worse stays open.
     pub fn has_open(&self, level: Level) -> bool {
         self.open().any(|reported| reported.finding.level >= level)
@@ -117,12 +133,14 @@ impl Run<'_> {
                     file: FileId(i as u32),
                     before: tracked.original.text.clone(),
                     after: tracked.now.text.clone(),
+                    steps: tracked.steps.iter().map(|step| step.edits.clone()).collect(),
                 });
             }
             originals.push(tracked.original.clone());
         }
         let changes = self.patches.into_iter().filter(|((file, _), _)| changed.iter().any(|one| one.file == *file));
-        let changes = changes.map(|((file, document), operations)| DocumentChange { file, document, operations }).collect();
+        let changes =
+            changes.map(|((file, document), operations)| DocumentChange { file, document, operations }).collect();
         Outcome {
             unread: unread(&originals),
             files: originals,
@@ -158,7 +176,9 @@ fn unread(files: &[SourceFile]) -> Vec<(Loc, String)> {
         for slot in &file.slots {
             let (span, reason) = match &slot.state {
                 State::Broken(error) => (error.at, error.to_string()),
-                State::Template(at) => (*at, "template text (`{{`): render it first and run meshfix on the result".to_owned()),
+                State::Template(at) => {
+                    (*at, "template text (`{{`): render it first and run meshfix on the result".to_owned())
+                }
                 _ => continue,
             };
             unread.push((Loc { file: FileId(i as u32), span }, reason));

@@ -19,7 +19,13 @@ struct Next {
 
 impl Run<'_> {
     /// Does one pass. Gives the findings with what became of them, and whether a text changed.
-    pub(super) fn pass(&mut self, pass: usize, files: &[SourceFile], findings: Vec<Finding>, may_change: bool) -> (Vec<Finding>, bool) {
+    pub(super) fn pass(
+        &mut self,
+        pass: usize,
+        files: &[SourceFile],
+        findings: Vec<Finding>,
+        may_change: bool,
+    ) -> (Vec<Finding>, bool) {
         if !may_change {
             return (findings, false);
         }
@@ -60,7 +66,8 @@ impl Run<'_> {
         let mut changed = false;
         for (file, next) in next {
             if kept.iter().any(|change| change.files.contains(&file)) {
-                let rules = kept.iter().filter(|change| change.files.contains(&file)).map(|change| change.rule).collect();
+                let rules =
+                    kept.iter().filter(|change| change.files.contains(&file)).map(|change| change.rule).collect();
                 self.advance(pass, file, next, rules);
                 changed = true;
             }
@@ -92,10 +99,12 @@ impl Run<'_> {
             return Err("the number of documents changed".to_owned());
         }
         for (i, (slot, slice)) in file.slots.iter().zip(&slices).enumerate() {
-            let rendering = renderings.iter().find(|(document, _)| *document as usize == i).map(|(_, rendering)| rendering);
+            let rendering =
+                renderings.iter().find(|(document, _)| *document as usize == i).map(|(_, rendering)| rendering);
             match (rendering, &slot.state) {
                 (Some(rendering), State::Read(before)) => {
-                    let proven = yaml::prove(before, rendering, &text, *slice).map_err(|disproof| disproof.to_string())?;
+                    let proven =
+                        yaml::prove(before, rendering, &text, *slice).map_err(|disproof| disproof.to_string())?;
                     if proven.readers < 2 {
                         self.one_reader.insert(id);
                     }
@@ -135,7 +144,8 @@ impl Run<'_> {
                 kept.push(change.clone());
             } else {
                 self.failed.insert(change.key.clone());
-                findings[change.finding].refusal = Some("the change failed its proof; this is a defect of meshfix, please report it".to_owned());
+                findings[change.finding].refusal =
+                    Some("the change failed its proof; this is a defect of meshfix, please report it".to_owned());
             }
         }
         kept

@@ -17,7 +17,9 @@ pub enum Error {
     #[error("standard input: {0}")]
     Io(#[from] io::Error),
     /// There was nothing. An empty answer makes kustomize and Argo CD delete everything.
-    #[error("standard input is empty: meshfix expects a stream of manifests there; to check the files here, run `meshfix .`")]
+    #[error(
+        "standard input is empty: meshfix expects a stream of manifests there; to check the files here, run `meshfix .`"
+    )]
     Empty,
     /// The stream is not text.
     #[error("standard input is not UTF-8 (byte {0})")]

@@ -26,7 +26,11 @@ pub(super) fn walk(paths: &[PathBuf], threads: usize, reader: &Reader) -> Vec<Re
             Ok(metadata) if metadata.is_dir() => folders.push(path),
             Ok(_) => {
                 // A symbolic link is edited, and shown, as its target.
-                let target = if path.is_symlink() { fs::canonicalize(path).unwrap_or_else(|_| path.clone()) } else { path.clone() };
+                let target = if path.is_symlink() {
+                    fs::canonicalize(path).unwrap_or_else(|_| path.clone())
+                } else {
+                    path.clone()
+                };
                 reads.push(reader.read(&Entry { path: target, named: true }, &mut buffer));
             }
             Err(error) => reads.push(Read::Skipped { name: reader.name(path), reason: reason(&error), named: true }),

@@ -68,7 +68,8 @@ pub fn write_together(targets: &[Target<'_>]) -> Result<(), Error> {
     let mut done: Vec<&Target<'_>> = Vec::new();
     for (target, temporary) in ready {
         if let Err(error) = temporary.persist(target.path) {
-            let failure = Error::Io { path: target.path.to_owned(), what: "could not be replaced", source: error.error };
+            let failure =
+                Error::Io { path: target.path.to_owned(), what: "could not be replaced", source: error.error };
             return Err(undo(&done, failure));
         }
         done.push(target);
@@ -144,7 +145,11 @@ fn copy_attributes(path: &Path, to: &File) -> io::Result<()> {
 }
 
 fn check_unchanged(target: &Target<'_>) -> Result<(), Error> {
-    let now = fs::read(target.path).map_err(|source| Error::Io { path: target.path.to_owned(), what: "can't be read again", source })?;
+    let now = fs::read(target.path).map_err(|source| Error::Io {
+        path: target.path.to_owned(),
+        what: "can't be read again",
+        source,
+    })?;
     let is_file = fs::symlink_metadata(target.path).is_ok_and(|metadata| metadata.is_file());
     if is_file && now == target.before.as_bytes() { Ok(()) } else { Err(Error::Changed(target.path.to_owned())) }
 }

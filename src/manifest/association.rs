@@ -25,7 +25,8 @@ impl Inventory<'_> {
 
     /// The workloads whose pods the Service selects.
     pub fn workloads_of(&self, service: ResourceId) -> Association {
-        let all = self.workloads().filter(|workload| !workload.resource.is_fragment && self.selects(service, *workload));
+        let all =
+            self.workloads().filter(|workload| !workload.resource.is_fragment && self.selects(service, *workload));
         let selected: Vec<ResourceId> = all.map(|workload| workload.id).collect();
         self.associate(service, &selected, |workload| {
             let Some(workload) = self.workload(workload) else { return Vec::new() };
@@ -34,7 +35,12 @@ impl Inventory<'_> {
     }
 
     /// Candidates that are nearest to `asker`, and those to which `asker` is nearest.
-    fn associate(&self, asker: ResourceId, candidates: &[ResourceId], back: impl Fn(ResourceId) -> Vec<ResourceId>) -> Association {
+    fn associate(
+        &self,
+        asker: ResourceId,
+        candidates: &[ResourceId],
+        back: impl Fn(ResourceId) -> Vec<ResourceId>,
+    ) -> Association {
         let near = self.nearest(asker, candidates);
         let mut association = Association::default();
         for candidate in candidates {
@@ -53,7 +59,9 @@ impl Inventory<'_> {
     /// Of all candidates, those in the smallest scope around the asker that has any: the same top
     /// kustomization first, then the nearest enclosing folder.
     fn nearest(&self, asker: ResourceId, candidates: &[ResourceId]) -> Vec<ResourceId> {
-        let tops = |id: ResourceId| self.placements(id).iter().filter_map(|placement| placement.kustomization).collect::<Vec<_>>();
+        let tops = |id: ResourceId| {
+            self.placements(id).iter().filter_map(|placement| placement.kustomization).collect::<Vec<_>>()
+        };
         let own = tops(asker);
         let together: Vec<ResourceId> =
             candidates.iter().copied().filter(|id| tops(*id).iter().any(|top| own.contains(top))).collect();
@@ -75,7 +83,8 @@ impl Inventory<'_> {
     pub fn selects(&self, service: ResourceId, workload: Workload<'_>) -> bool {
         let Some(selector) = self.root(service).and_then(|root| root.at(&["spec", "selector"])) else { return false };
         let selector: Vec<_> = selector.entries().collect();
-        let labels = |(key, value): &(std::borrow::Cow<'_, str>, super::Field<'_>)| workload.pod_label(key) == value.text();
+        let labels =
+            |(key, value): &(std::borrow::Cow<'_, str>, super::Field<'_>)| workload.pod_label(key) == value.text();
         !selector.is_empty() && selector.iter().all(labels) && self.share_a_namespace(service, workload.id)
     }
 
@@ -85,7 +94,8 @@ impl Inventory<'_> {
         self.placements(one).iter().any(|placement| {
             theirs.iter().any(|there| {
                 placement.namespace == there.namespace
-                    || placement.kustomization != there.kustomization && (placement.namespace.is_none() || there.namespace.is_none())
+                    || placement.kustomization != there.kustomization
+                        && (placement.namespace.is_none() || there.namespace.is_none())
             })
         })
     }
@@ -155,7 +165,8 @@ mod tests {
         let options = Options::default();
         let inventory = Inventory::new(&files, &options);
         let workload = inventory.workloads().next().expect("one");
-        let namespaces: Vec<_> = workload.placements.iter().filter_map(|placement| placement.namespace.as_deref()).collect();
+        let namespaces: Vec<_> =
+            workload.placements.iter().filter_map(|placement| placement.namespace.as_deref()).collect();
         assert_eq!(namespaces, ["shop", "kube-system"]);
         assert!(inventory.placements_disagree(workload));
     }

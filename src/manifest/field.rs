@@ -71,6 +71,23 @@ impl<'a> Field<'a> {
         NodeId { file: self.file, document: self.document, node: self.node.into() }
     }
 
+    /// The path to the node with list items by their `name`, where they have one.
+    pub fn named_path(self) -> String {
+        let mut at = self.node.document().root();
+        let mut out = String::new();
+        for part in self.node.path() {
+            let next = at.pointer(std::slice::from_ref(&part));
+            let name = next.filter(|_| at.kind().is_sequence()).and_then(|item| item.get("name")?.as_str());
+            out.push('/');
+            out.push_str(name.unwrap_or(&part));
+            match next {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        out
+    }
+
     /// Where the node stands.
     pub fn loc(self) -> Loc {
         Loc { file: self.file, span: self.node.span() }

@@ -128,7 +128,14 @@ impl<'a> Inventory<'a> {
         }
         let template = root.at(kind.template)?;
         let pod = template.get("spec").filter(|spec| spec.kind().is_mapping())?;
-        Some(Workload { id, resource, root, pod_metadata: template.get("metadata"), pod, placements: self.placements(id) })
+        Some(Workload {
+            id,
+            resource,
+            root,
+            pod_metadata: template.get("metadata"),
+            pod,
+            placements: self.placements(id),
+        })
     }
 
     /// All Services of the core API.
@@ -146,7 +153,11 @@ impl<'a> Inventory<'a> {
     pub fn patches_of(&self, workload: Workload<'_>) -> impl Iterator<Item = Workload<'_>> {
         let name = &workload.resource.name;
         let own = workload.id;
-        let ids = if workload.resource.is_fragment { None } else { self.fragments.get(&(name.kind.clone(), name.name.clone())) };
+        let ids = if workload.resource.is_fragment {
+            None
+        } else {
+            self.fragments.get(&(name.kind.clone(), name.name.clone()))
+        };
         let file = workload.resource.file;
         ids.into_iter()
             .flatten()

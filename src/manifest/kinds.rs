@@ -72,8 +72,12 @@ pub fn interest(document: &str, is_kustomization: bool) -> Interest {
 }
 
 fn starts_with_flow(document: &str) -> bool {
-    let content = document.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', '%']) && *line != "---");
-    content.is_some_and(|line| line.trim_start_matches("---").trim_start().starts_with('{')) && document.contains("kind")
+    let content = document
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !line.starts_with(['#', '%']) && *line != "---");
+    content.is_some_and(|line| line.trim_start_matches("---").trim_start().starts_with('{'))
+        && document.contains("kind")
 }
 
 /// The interest in a kind, as it stands behind `kind:`.

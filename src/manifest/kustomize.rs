@@ -53,9 +53,13 @@ impl Kustomizations {
                 items.filter_map(|item| item.get("path")?.text()).map(|path| join(source.folder(), path)).collect()
             };
             let resources = ["resources", "bases", "components"].into_iter().flat_map(texts).collect();
-            let patches = paths_in("patches").into_iter().chain(texts("patchesStrategicMerge")).chain(paths_in("patchesJson6902"));
+            let patches = paths_in("patches")
+                .into_iter()
+                .chain(texts("patchesStrategicMerge"))
+                .chain(paths_in("patchesJson6902"));
             let patches = patches.filter_map(|path| by_name.get(path.as_str()).copied()).collect();
-            let namespace = root.get("namespace").and_then(|node| node.text()).filter(|text| !text.is_empty()).map(str::to_owned);
+            let namespace =
+                root.get("namespace").and_then(|node| node.text()).filter(|text| !text.is_empty()).map(str::to_owned);
             all.by_file.insert(file, Kustomization { namespace, resources, patches });
         }
         all.patch_files = all.by_file.values().flat_map(|one| one.patches.iter().copied()).collect();

@@ -32,7 +32,8 @@ pub enum Off {
 }
 
 /// Namespaces that Istio's injector ignores, and its own.
-const IGNORED_NAMESPACES: &[&str] = &["kube-system", "kube-public", "kube-node-lease", "local-path-storage", "istio-system"];
+const IGNORED_NAMESPACES: &[&str] =
+    &["kube-system", "kube-public", "kube-node-lease", "local-path-storage", "istio-system"];
 
 impl Inventory<'_> {
     /// Whether the pods of a workload are in the mesh. A base of several overlays is in it
@@ -46,14 +47,16 @@ impl Inventory<'_> {
 
     /// As [`Inventory::membership`], as if the pod did not run in the node's network.
     pub fn membership_but_for_host_network(&self, workload: Workload<'_>) -> Membership {
-        let mut answers = workload.placements.iter().map(|placement| self.member_in(workload, placement.namespace.as_deref()));
+        let mut answers =
+            workload.placements.iter().map(|placement| self.member_in(workload, placement.namespace.as_deref()));
         let Some(first) = answers.next() else { return Membership::Unknown };
         if answers.all(|other| other == first) { first } else { Membership::Unknown }
     }
 
     /// True when some place of the workload is a namespace that Istio ignores, others not.
     pub fn placements_disagree(&self, workload: Workload<'_>) -> bool {
-        let mut answers = workload.placements.iter().map(|placement| self.member_in(workload, placement.namespace.as_deref()));
+        let mut answers =
+            workload.placements.iter().map(|placement| self.member_in(workload, placement.namespace.as_deref()));
         answers.next().is_some_and(|first| answers.any(|other| other != first))
     }
 
@@ -61,7 +64,8 @@ impl Inventory<'_> {
         if namespace.is_some_and(|namespace| self.is_ignored_namespace(namespace)) {
             return Membership::Off(Off::Namespace);
         }
-        let windows = workload.pod.at(&["nodeSelector", "kubernetes.io/os"]).and_then(|os| os.text()) == Some("windows")
+        let windows = workload.pod.at(&["nodeSelector", "kubernetes.io/os"]).and_then(|os| os.text())
+            == Some("windows")
             || workload.pod.text_at(&["os", "name"]) == "windows";
         if windows {
             return Membership::Off(Off::Windows);
@@ -93,7 +97,8 @@ impl Inventory<'_> {
 
     /// True for namespaces whose pods never join the mesh.
     pub fn is_ignored_namespace(&self, namespace: &str) -> bool {
-        IGNORED_NAMESPACES.contains(&namespace) || self.options().exempt_namespaces.iter().any(|exempt| exempt == namespace)
+        IGNORED_NAMESPACES.contains(&namespace)
+            || self.options().exempt_namespaces.iter().any(|exempt| exempt == namespace)
     }
 
     /// True when the pod runs in the node's network, by its own field or by a kustomize patch.

@@ -14,7 +14,8 @@ pub enum Owner {
 }
 
 /// Names that Istio gives to the containers it injects.
-const PROXY_CONTAINERS: &[&str] = &["istio-proxy", "istio-init", "istio-validation", "enable-core-dump", "istio-operator"];
+const PROXY_CONTAINERS: &[&str] =
+    &["istio-proxy", "istio-init", "istio-validation", "enable-core-dump", "istio-operator"];
 
 /// Last path parts of images that Istio's components run.
 const PROXY_IMAGES: &[&str] = &["proxyv2", "ztunnel", "pilot", "install-cni", "agentgateway"];

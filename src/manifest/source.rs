@@ -56,7 +56,8 @@ impl SourceFile {
     /// `None` when the file holds nothing: its text need not be kept.
     pub fn read(name: String, text: Arc<str>, held: Option<String>) -> Option<SourceFile> {
         let is_kustomization = is_kustomization(&name);
-        let slots: Vec<Slot> = yaml::slices(&text).into_iter().map(|slice| read_slot(&text, slice, is_kustomization)).collect();
+        let slots: Vec<Slot> =
+            yaml::slices(&text).into_iter().map(|slice| read_slot(&text, slice, is_kustomization)).collect();
         let holds_something = slots.iter().any(|slot| !matches!(slot.state, State::Other | State::Secret));
         holds_something.then_some(SourceFile { name, text, slots, held })
     }

@@ -62,7 +62,9 @@ impl<'a> Workload<'a> {
                 Container { field, role: if stays { Role::App } else { role } }
             })
         };
-        list("containers", Role::App).chain(list("initContainers", Role::Init)).chain(list("ephemeralContainers", Role::Ephemeral))
+        list("containers", Role::App)
+            .chain(list("initContainers", Role::Init))
+            .chain(list("ephemeralContainers", Role::Ephemeral))
     }
 
     /// A label of the pod.
@@ -93,7 +95,8 @@ impl<'a> Workload<'a> {
             "Job" => "the API server refuses changes to a Job's template",
             _ => return None,
         };
-        let generated = self.root.at(&["metadata", "generateName"]).is_some() && self.root.at(&["metadata", "name"]).is_none();
+        let generated =
+            self.root.at(&["metadata", "generateName"]).is_some() && self.root.at(&["metadata", "name"]).is_none();
         let hook = self.annotation("helm.sh/hook").is_some() || self.annotation("argocd.argoproj.io/hook").is_some();
         let options = self.annotation("argocd.argoproj.io/sync-options").unwrap_or_default();
         let has = |option: &str| options.split(',').any(|have| have.trim() == option);

@@ -71,7 +71,14 @@ impl Builder {
             decoded: Vec::new(),
             explicit_start: None,
         };
-        Builder { doc, open: Vec::new(), key_next: Vec::new(), anchors: Vec::new(), last_end: slice.start, documents: 0 }
+        Builder {
+            doc,
+            open: Vec::new(),
+            key_next: Vec::new(),
+            anchors: Vec::new(),
+            last_end: slice.start,
+            documents: 0,
+        }
     }
 
     fn event(&mut self, event: &Event<'_>, at: Span, tag: Option<Span>) -> Result<(), Error> {

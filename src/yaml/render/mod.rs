@@ -182,7 +182,9 @@ impl<'a> Renderer<'a> {
         let floor = self.layout.doc.slice().start as usize;
         loop {
             let shorter = text[floor..start].strip_suffix('\n');
-            let Some(shorter) = shorter.map(|line| line.strip_suffix('\r').unwrap_or(line).len() + floor) else { return };
+            let Some(shorter) = shorter.map(|line| line.strip_suffix('\r').unwrap_or(line).len() + floor) else {
+                return;
+            };
             let meets = |edit: &Edit| edit.span.end as usize > shorter && (edit.span.start as usize) < start;
             match self.edits.iter().position(|(edit, _)| meets(edit) || edit.span == Span::empty(start)) {
                 None => {

@@ -109,8 +109,8 @@ impl Renderer<'_> {
     pub(super) fn delete_lines(&mut self, start: usize, end: LineEnd, before: u32) {
         let text = self.layout.text();
         let raw = self.layout.doc.raw(before);
-        let behind_block_scalar = matches!(raw.kind, Kind::Literal | Kind::Folded)
-            && raw.span.end as usize >= text[..start].trim_end().len();
+        let behind_block_scalar =
+            matches!(raw.kind, Kind::Literal | Kind::Folded) && raw.span.end as usize >= text[..start].trim_end().len();
         let mut to = end.next_line;
         if behind_block_scalar && self.layout.text()[self.block_header(before).range()].contains('+') {
             // Blank lines that follow would become part of a scalar that keeps them.

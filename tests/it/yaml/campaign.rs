@@ -79,9 +79,8 @@ fn run(corpus: &Path, edits: usize) -> Vec<String> {
                             break;
                         }
                         let done = one_file(corpus, file, per_file, &mut tally);
-                        let _ = budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                            Some(left.saturating_sub(done))
-                        });
+                        let _ = budget
+                            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(done)));
                     }
                     tally
                 })
@@ -173,16 +172,64 @@ fn nodes(doc: &Document) -> Vec<Node<'_>> {
 }
 
 const ORDER: &[&str] = &[
-    "apiVersion", "kind", "metadata", "name", "namespace", "labels", "annotations", "spec", "data", "type", "selector",
-    "ports", "replicas", "template", "image", "command", "args", "env", "resources",
+    "apiVersion",
+    "kind",
+    "metadata",
+    "name",
+    "namespace",
+    "labels",
+    "annotations",
+    "spec",
+    "data",
+    "type",
+    "selector",
+    "ports",
+    "replicas",
+    "template",
+    "image",
+    "command",
+    "args",
+    "env",
+    "resources",
 ];
 
 fn scalar(random: &mut Random) -> Value {
     const STRINGS: &[&str] = &[
-        "istio", "app.kubernetes.io/name", "http://x:15000/?q=1", "", " leading", "trailing ", "yes", "null", "0123",
-        "1e3", "a: b", "a #b", "- x", "it's", "say \"hi\"", "back\\slash", "tab\there", "naïve 数据 🙂", "*star",
-        "two\nlines", "three\nlines\nend\n", "kept\n\n", "\n", "{{ .Values.x }}", "[a, b]", "%x", "@x", "a,b]}",
-        "<<", "2024-01-01", "line with trailing space \nnext", "\u{7}bell", "--flag=x", "---", "trailing:",
+        "istio",
+        "app.kubernetes.io/name",
+        "http://x:15000/?q=1",
+        "",
+        " leading",
+        "trailing ",
+        "yes",
+        "null",
+        "0123",
+        "1e3",
+        "a: b",
+        "a #b",
+        "- x",
+        "it's",
+        "say \"hi\"",
+        "back\\slash",
+        "tab\there",
+        "naïve 数据 🙂",
+        "*star",
+        "two\nlines",
+        "three\nlines\nend\n",
+        "kept\n\n",
+        "\n",
+        "{{ .Values.x }}",
+        "[a, b]",
+        "%x",
+        "@x",
+        "a,b]}",
+        "<<",
+        "2024-01-01",
+        "line with trailing space \nnext",
+        "\u{7}bell",
+        "--flag=x",
+        "---",
+        "trailing:",
     ];
     match random.below(8) {
         0 => json!(random.below(70_000)),
@@ -346,7 +393,9 @@ fn one_edit(doc: &Document, kind: &'static str, ops: &[(NodeRef, Op)], tally: &m
     tally.count(kind, "done");
     let (after, readers) = match support::prove(doc, &rendering) {
         Ok(done) => done,
-        Err(Fault::Disproved(disproof, after)) => return Some(format!("{disproof}\n{}", excerpt(doc, &rendering, &after))),
+        Err(Fault::Disproved(disproof, after)) => {
+            return Some(format!("{disproof}\n{}", excerpt(doc, &rendering, &after)));
+        }
         Err(fault) => return Some(format!("{fault:?}")),
     };
     tally.one_reader += usize::from(readers == 1);
@@ -383,9 +432,10 @@ fn third_opinion(doc: &Document, rendering: &Rendering, after: &str, tally: &mut
         Err(error) => return Some(format!("serde_yaml refuses the result: {error}")),
     };
     // Where ours and theirs differ on a key (`on`), a patched path may be new to them.
-    let at_typed_key = rendering.patch.0.iter().any(|operation| {
-        operation.path().tokens().any(|token| matches!(token.decoded().as_ref(), "true" | "false"))
-    });
+    let at_typed_key =
+        rendering.patch.0.iter().any(|operation| {
+            operation.path().tokens().any(|token| matches!(token.decoded().as_ref(), "true" | "false"))
+        });
     let at_merge = doc.has_anchors();
     (before != after && !at_typed_key && !at_merge).then(|| "serde_yaml sees another change".to_owned())
 }
@@ -431,9 +481,7 @@ fn lines(doc: &Document, kind: &str, ops: &[(NodeRef, Op)], after: &str) -> Opti
             (block && removed > 0 && !at_end && node.via() == Via::Here)
                 .then(|| format!("{removed} lines removed by {kind}"))
         }
-        Op::Remove if node.via() == Via::Here => {
-            (added > 1).then(|| format!("{added} lines added by {kind}"))
-        }
+        Op::Remove if node.via() == Via::Here => (added > 1).then(|| format!("{added} lines added by {kind}")),
         _ => None,
     }
 }

@@ -139,9 +139,10 @@ pub(crate) struct Random(pub(crate) u64);
 impl Random {
     /// A generator of its own for each name.
     pub(crate) fn named(name: &str) -> Self {
-        Random(name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        }))
+        Random(
+            name.bytes()
+                .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)),
+        )
     }
 
     pub(crate) fn next(&mut self) -> u64 {

@@ -1,0 +1,67 @@
+//! Prints what came of a run. Only this room and `main` print.
+
+pub mod diff;
+pub mod explain;
+pub mod json;
+pub mod text;
+
+mod escape;
+
+use crate::engine::{Outcome, Reported, Status};
+use crate::text::{FileId, Loc, Position, position};
+
+/// Positions of findings in the text that is on disk when the command ends.
+pub struct View<'a> {
+    /// What came of the run.
+    pub outcome: &'a Outcome,
+    /// True after `--write`: the changed files hold their new text.
+    pub written: bool,
+}
+
+impl View<'_> {
+    /// A file's name.
+    pub fn name(&self, file: FileId) -> &str {
+        &self.outcome.files[file.0 as usize].name
+    }
+
+    /// The text that positions refer to.
+    pub fn text(&self, file: FileId) -> &str {
+        match self.changed(file) {
+            Some(changed) if self.written => &changed.after,
+            _ => &self.outcome.files[file.0 as usize].text,
+        }
+    }
+
+    fn changed(&self, file: FileId) -> Option<&crate::engine::ChangedFile> {
+        let changed = &self.outcome.changed;
+        changed.binary_search_by_key(&file, |one| one.file).ok().map(|i| &changed[i])
+    }
+
+    /// A place in the text that positions refer to.
+    pub fn loc(&self, loc: Loc) -> Loc {
+        match self.changed(loc.file) {
+            Some(changed) if self.written => changed.forward(loc),
+            _ => loc,
+        }
+    }
+
+    /// Line and column of a place.
+    pub fn position(&self, loc: Loc) -> Position {
+        position(self.text(loc.file), self.loc(loc).span.start as usize)
+    }
+}
+
+/// How many fixes wait for `--unsafe`.
+pub fn held_back(outcome: &Outcome) -> usize {
+    outcome.findings.iter().filter(|reported| reported.status == Status::NeedsUnsafe).count()
+}
+
+/// How many fixes are part of the changes.
+pub fn applied(outcome: &Outcome) -> usize {
+    outcome.findings.iter().filter(|reported: &&Reported| reported.status == Status::Applied).count()
+}
+
+/// `1 file`, `2 files`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

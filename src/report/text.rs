@@ -1,0 +1,190 @@
+//! Findings for people: what, why, and what to do.
+
+use super::escape::visible;
+use super::{View, applied, count, held_back};
+use crate::engine::{Reported, Status};
+use crate::rule::Level;
+use crate::text::{Loc, line_at};
+
+/// Colours of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paint;
+
+impl Paint {
+    pub(super) fn bold(self) -> (&'static str, &'static str) {
+        ("\u{1b}[1m", "\u{1b}[0m")
+    }
+
+    pub(super) fn red(self) -> (&'static str, &'static str) {
+        ("\u{1b}[31m", "\u{1b}[0m")
+    }
+
+    pub(super) fn green(self) -> (&'static str, &'static str) {
+        ("\u{1b}[32m", "\u{1b}[0m")
+    }
+
+    pub(super) fn cyan(self) -> (&'static str, &'static str) {
+        ("\u{1b}[36m", "\u{1b}[0m")
+    }
+
+    fn yellow(self) -> (&'static str, &'static str) {
+        ("\u{1b}[33m", "\u{1b}[0m")
+    }
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// Colours, on a terminal.
+    pub paint: Option<Paint>,
+    /// Columns of the terminal; `None` for a pipe, where lines are never wrapped.
+    pub width: Option<usize>,
+}
+
+fn painted(text: &str, style: Option<(&str, &str)>) -> String {
+    let (start, end) = style.unwrap_or_default();
+    format!("{start}{text}{end}")
+}
+
+/// One finding, as several lines.
+pub fn finding(view: &View<'_>, reported: &Reported, layout: Layout) -> String {
+    let finding = &reported.finding;
+    let level_style = layout.paint.map(|paint| match finding.level {
+        Level::Error => paint.red(),
+        Level::Warning => paint.yellow(),
+        Level::Info => paint.cyan(),
+    });
+    let level = if finding.level == Level::Error { String::new() } else { format!(" ({})", finding.level.name()) };
+    let place = format!("{}:{}", visible(view.name(finding.at.file)), view.position(finding.at));
+    let mut out = format!(
+        "{}  {}  {}\n",
+        painted(&place, layout.paint.map(Paint::bold)),
+        painted(&format!("{}{level}", finding.rule), level_style),
+        visible(&finding.message)
+    );
+    source_line(&mut out, view, finding.at, level_style, layout);
+    for (loc, remark) in &finding.related {
+        let name = visible(view.name(loc.file)).into_owned();
+        paragraph(&mut out, &format!("related: {name}:{}  ", view.position(*loc).line), remark, layout);
+    }
+    if !finding.help.is_empty() {
+        paragraph(&mut out, "help: ", &finding.help, layout);
+    }
+    if let Some(fix) = &finding.fix {
+        let consequence = if fix.consequence.is_empty() { String::new() } else { format!("; {}", fix.consequence) };
+        let done = if reported.status == Status::Applied { "fixed" } else { "fix" };
+        paragraph(
+            &mut out,
+            &format!("{done} ({}): ", fix.safety.name()),
+            &format!("{}{consequence}", fix.title),
+            layout,
+        );
+    }
+    if let Status::Refused(reason) = &reported.status {
+        paragraph(&mut out, "not fixed: ", reason, layout);
+    }
+    if let Some(snippet) = &finding.snippet {
+        out.push_str("   add:\n");
+        for line in snippet.lines() {
+            out.push_str(&format!("      {line}\n"));
+        }
+    }
+    out
+}
+
+/// The line of the text with a caret under the place.
+fn source_line(out: &mut String, view: &View<'_>, at: Loc, style: Option<(&str, &str)>, layout: Layout) {
+    let at = view.loc(at);
+    let text = view.text(at.file);
+    let line = line_at(text, at.span.start as usize);
+    let number = crate::text::position(text, at.span.start as usize).line.to_string();
+    let margin = number.len().max(4) + 1;
+    let before = &text[line.start as usize..at.span.start as usize];
+    let end = (at.span.end.min(line.end)).max(at.span.start) as usize;
+    let marked = &text[at.span.start as usize..end];
+    let (lead, marked_text) = (visible(before.trim_start_matches('\u{feff}')), visible(marked));
+    let rest = visible(&text[end..line.end as usize]);
+    let shown = format!("{lead}{marked_text}{rest}");
+    // A long line (JSON on one line) is shown around the place.
+    let room = layout.width.unwrap_or(160).saturating_sub(margin + 3).max(20);
+    let start = lead.chars().count();
+    let length = marked_text.chars().count().max(1);
+    let skip = if start + length.min(room / 2) > room { start.saturating_sub(room / 3) } else { 0 };
+    let cut: String = shown.chars().skip(skip).take(room).collect();
+    let blanks: String = cut.chars().take(start - skip).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    let carets = "^".repeat(length.min(room.saturating_sub(start - skip)).max(1));
+    out.push_str(&format!("{number:>margin$} | {cut}\n"));
+    out.push_str(&format!("{:>margin$} | {blanks}{}\n", "", painted(&carets, style)));
+}
+
+/// A labelled paragraph, wrapped on a terminal.
+fn paragraph(out: &mut String, label: &str, body: &str, layout: Layout) {
+    let body = visible(body);
+    let Some(width) = layout.width else {
+        out.push_str(&format!("   {label}{body}\n"));
+        return;
+    };
+    let mut line = format!("   {label}");
+    let mut empty = true;
+    for word in body.split(' ') {
+        if !empty && line.chars().count() + 1 + word.chars().count() > width.max(40) {
+            out.push_str(&line);
+            out.push('\n');
+            line = "      ".to_owned();
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    out.push_str(&line);
+    out.push('\n');
+}
+
+/// The last line: what changed, what stays, what to do next.
+pub fn summary(view: &View<'_>, check: bool, quiet_info: usize) -> String {
+    let outcome = view.outcome;
+    let mut parts = Vec::new();
+    let fixes = applied(outcome);
+    if check {
+        let total = outcome.findings.len();
+        parts.push(if total == 0 { "nothing found".to_owned() } else { count(total, "finding") });
+        if fixes > 0 {
+            parts.push(format!(
+                "{} can be fixed with --write",
+                if fixes == total { "all".to_owned() } else { fixes.to_string() }
+            ));
+        }
+    } else if outcome.changed.is_empty() {
+        parts.push("nothing to fix".to_owned());
+    } else {
+        let verb = if view.written { "fixed" } else { "to fix" };
+        let rolling = outcome.rolling();
+        let rolls = if rolling > 0 { format!(", {} will roll", count(rolling, "workload")) } else { String::new() };
+        parts.push(format!("{} {verb} in {}{rolls}", count(fixes, "finding"), count(outcome.changed.len(), "file")));
+    }
+    let waiting = held_back(outcome);
+    if waiting > 0 {
+        let more = if fixes > 0 { " more" } else { "" };
+        let (noun, verb) = if waiting == 1 { ("fix", "needs") } else { ("fixes", "need") };
+        parts.push(format!("{waiting}{more} {noun} {verb} --unsafe"));
+    }
+    let refused = outcome.findings.iter().filter(|reported| matches!(reported.status, Status::Refused(_))).count();
+    if refused > 0 {
+        parts.push(format!("{refused} can't be fixed here"));
+    }
+    let manual = outcome
+        .findings
+        .iter()
+        .filter(|reported| reported.status == Status::Manual && reported.finding.level > Level::Info)
+        .count();
+    if manual > 0 {
+        parts.push(format!("{manual} {} a person", if manual == 1 { "needs" } else { "need" }));
+    }
+    if quiet_info > 0 {
+        parts.push(format!("{} (-v shows {})", count(quiet_info, "note"), if quiet_info == 1 { "it" } else { "them" }));
+    }
+    format!("{}\n", parts.join("; "))
+}

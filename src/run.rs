@@ -1,0 +1,295 @@
+//! A whole command: reads, runs the engine, writes, reports. The exit codes are decided here.
+
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::cli::{Cli, Color, Command, Format, LevelName, ProfileName};
+use crate::config::{Options, Profile};
+use crate::engine::{self, Outcome, Settings, Status};
+use crate::io::{files, stream, write};
+use crate::report::{self, View};
+use crate::rule::{Level, Transform};
+use crate::transforms;
+
+/// Nothing to do.
+const CLEAN: u8 = 0;
+/// Something would change, or a finding stays open.
+const FOUND: u8 = 1;
+/// Bad usage or input.
+const USAGE: u8 = 2;
+/// A defect of meshfix.
+const INTERNAL: u8 = 70;
+
+/// Runs the command and gives its exit code.
+pub fn run(cli: &Cli) -> u8 {
+    match &cli.command {
+        Some(Command::Rules) => print(report::explain::list(transforms::ALL).as_bytes()),
+        Some(Command::Explain { rule }) => explain(rule),
+        None => match rules(cli) {
+            Ok(rules) => fix(cli, rules),
+            Err(problem) => fail(&problem),
+        },
+    }
+}
+
+fn explain(name: &str) -> u8 {
+    match transforms::ALL.iter().find(|rule| rule.meta().name == name) {
+        Some(rule) => print(report::explain::page(rule.meta()).as_bytes()),
+        None => fail(&unknown_rule(name)),
+    }
+}
+
+fn unknown_rule(name: &str) -> String {
+    let names = transforms::ALL.iter().map(|rule| rule.meta().name);
+    match report::explain::suggestion(name, names) {
+        Some(near) => format!("there is no rule `{name}`; did you mean `{near}`?"),
+        None => format!("there is no rule `{name}`; `meshfix rules` lists them"),
+    }
+}
+
+/// The rules that `--select` and `--ignore` leave.
+fn rules(cli: &Cli) -> Result<Vec<&'static dyn Transform>, String> {
+    let known = |name: &String| transforms::ALL.iter().any(|rule| rule.meta().name == name);
+    let none = cli.select.iter().any(|name| name == "none");
+    let mut names = cli.select.iter().filter(|name| *name != "none").chain(&cli.ignore);
+    if let Some(name) = names.find(|name| !known(name)) {
+        return Err(unknown_rule(name));
+    }
+    let chosen = |rule: &&&'static dyn Transform| {
+        let name = rule.meta().name;
+        let has = |names: &[String]| names.iter().any(|have| have == name);
+        (cli.select.is_empty() || has(&cli.select)) && !has(&cli.ignore)
+    };
+    Ok(transforms::ALL.iter().filter(|_| !none).filter(chosen).copied().collect())
+}
+
+fn fix(cli: &Cli, rules: Vec<&'static dyn Transform>) -> u8 {
+    let profile = match cli.profile {
+        ProfileName::Seed => Profile::Seed,
+        ProfileName::Istio => Profile::Istio,
+    };
+    let options = Options { profile, ..Options::default() };
+    let sabotage = std::env::var_os("MESHFIX_TEST_SABOTAGE").is_some() && cfg!(debug_assertions);
+    let settings = Settings { rules, options: &options, unsafe_fixes: cli.r#unsafe, sabotage };
+    let dash = Path::new("-");
+    let flags = cli.write || cli.check;
+    let piped = cli.paths.is_empty() && std::env::args_os().len() == 1 && !io::stdin().is_terminal();
+    if cli.paths.iter().any(|path| path == dash) || piped {
+        if cli.paths.len() > 1 {
+            return fail("`-` reads standard input and stands alone; name files and folders in a run of their own");
+        }
+        if flags {
+            return fail("`-` prints the fixed stream; --write and --check are for files");
+        }
+        return filter(cli, &settings);
+    }
+    let here = [PathBuf::from(".")];
+    let no_arguments = std::env::args_os().len() == 1;
+    if no_arguments {
+        return fail(
+            "nothing to read: `meshfix .` reads the files here, `meshfix -` a stream on standard input; --help says more",
+        );
+    }
+    let paths = if cli.paths.is_empty() { &here[..] } else { &cli.paths };
+    tree(cli, &settings, paths)
+}
+
+/// Fixes files.
+fn tree(cli: &Cli, settings: &Settings<'_>, paths: &[PathBuf]) -> u8 {
+    let threads = cli.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+    let workspace = files::read(paths, threads, cli.max_file_size.clamp(1, 1024) << 20);
+    let files::Workspace { files, paths, skipped, errors } = workspace;
+    let outcome = engine::run(files, settings);
+    let failures = if cli.write { write_all(&outcome, &paths) } else { Vec::new() };
+    let written = cli.write && failures.is_empty();
+    let view = View { outcome: &outcome, written };
+    let printed = match cli.format {
+        Format::Json => {
+            let report = report::json::report(&view, &skipped);
+            deliver(cli, format!("{report:#}\n").as_bytes())
+        }
+        Format::Text => text_report(cli, &view),
+    };
+    let mut log = Log { cli };
+    errors.iter().for_each(|(name, reason)| log.error(&format!("{name}: {reason}")));
+    failures.iter().for_each(|failure| log.error(failure));
+    left_over(&mut log, &view, &skipped);
+    if let Err(problem) = printed {
+        return fail(&problem);
+    }
+    if !errors.is_empty() || !failures.is_empty() {
+        return USAGE;
+    }
+    exit_code(cli, &outcome, !outcome.changed.is_empty() && !cli.write)
+}
+
+fn exit_code(cli: &Cli, outcome: &Outcome, pending: bool) -> u8 {
+    let level = match cli.fail_on {
+        LevelName::Error => Level::Error,
+        LevelName::Warning => Level::Warning,
+        LevelName::Info => Level::Info,
+    };
+    if !outcome.internal.is_empty() {
+        INTERNAL
+    } else if !cli.exit_zero && (pending || outcome.has_open(level)) {
+        FOUND
+    } else {
+        CLEAN
+    }
+}
+
+/// Writes each set of files that belong together; gives what went wrong.
+fn write_all(outcome: &Outcome, paths: &[PathBuf]) -> Vec<String> {
+    let mut failures = Vec::new();
+    let units: Vec<BTreeSet<_>> = outcome.units.clone();
+    for unit in &units {
+        let changed = outcome.changed.iter().filter(|changed| unit.contains(&changed.file));
+        let targets: Vec<write::Target<'_>> = changed
+            .map(|changed| write::Target {
+                path: &paths[changed.file.0 as usize],
+                before: &changed.before,
+                after: &changed.after,
+            })
+            .collect();
+        if let Err(error) = write::write_together(&targets) {
+            failures.push(error.to_string());
+        }
+    }
+    failures
+}
+
+/// Fixes a stream: the whole answer at once, or none.
+fn filter(cli: &Cli, settings: &Settings<'_>) -> u8 {
+    let stream = match stream::read() {
+        Ok(stream) => stream,
+        Err(error) => return fail(&error.to_string()),
+    };
+    let outcome = engine::run(stream.source.into_iter().collect(), settings);
+    if !outcome.internal.is_empty() {
+        outcome.internal.iter().for_each(|problem| Log { cli }.error(problem));
+        return INTERNAL;
+    }
+    let fixed = outcome.changed.first().map_or(stream.text.as_str(), |changed| &changed.after);
+    let view = View { outcome: &outcome, written: true };
+    let printed = match cli.format {
+        Format::Json => deliver(cli, format!("{:#}\n", report::json::report(&view, &[])).as_bytes()),
+        Format::Text => deliver(cli, fixed.as_bytes()),
+    };
+    if let Err(problem) = printed {
+        return fail(&problem);
+    }
+    let mut log = Log { cli };
+    open_findings(&mut log, &view, false);
+    left_over(&mut log, &view, &[]);
+    CLEAN
+}
+
+fn text_report(cli: &Cli, view: &View<'_>) -> Result<(), String> {
+    let out = layout(cli, cli.output.is_none() && io::stdout().is_terminal());
+    if cli.check {
+        let all: String =
+            view.outcome.findings.iter().map(|reported| report::text::finding(view, reported, out) + "\n").collect();
+        return deliver(cli, all.as_bytes());
+    }
+    if !cli.write {
+        deliver(cli, report::diff::diff(view.outcome, out.paint).as_bytes())?;
+    }
+    open_findings(&mut Log { cli }, view, false);
+    Ok(())
+}
+
+/// Says on standard error what is left to do.
+fn open_findings(log: &mut Log<'_>, view: &View<'_>, all: bool) {
+    let layout = layout(log.cli, io::stderr().is_terminal());
+    let shown = view.outcome.open().filter(|reported| all || log.cli.verbose || reported.finding.level > Level::Info);
+    let text: String = shown.map(|reported| report::text::finding(view, reported, layout) + "\n").collect();
+    log.say(&text);
+}
+
+/// Says what could not be read, and sums up.
+fn left_over(log: &mut Log<'_>, view: &View<'_>, skipped: &[(String, String)]) {
+    let outcome = view.outcome;
+    for (name, reason) in skipped {
+        log.say(&format!("skipped {name}: {reason}\n"));
+    }
+    for (loc, reason) in &outcome.unread {
+        log.say(&format!("skipped {}:{}: {reason}\n", view.name(loc.file), view.position(*loc)));
+    }
+    if !outcome.fighting.is_empty() {
+        log.error(&format!(
+            "these rules undo each other, so none of them was applied further: {}",
+            outcome.fighting.join(", ")
+        ));
+    }
+    for problem in &outcome.internal {
+        log.error(&format!("{problem}; this is a defect of meshfix: the file was left as it was, please report it"));
+    }
+    if log.cli.verbose {
+        for file in &outcome.one_reader {
+            log.say(&format!("{}: proven by one reader; the second one can't read the original\n", view.name(*file)));
+        }
+    }
+    let is_note =
+        |reported: &&engine::Reported| reported.finding.level == Level::Info && reported.status == Status::Manual;
+    let hidden = if log.cli.verbose || log.cli.check { 0 } else { outcome.open().filter(is_note).count() };
+    if log.cli.format == Format::Text {
+        log.say(&report::text::summary(view, log.cli.check, hidden));
+    }
+}
+
+fn layout(cli: &Cli, terminal: bool) -> report::text::Layout {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colours = match cli.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && !no_color,
+    };
+    let width = || {
+        rustix::termios::tcgetwinsize(io::stderr())
+            .ok()
+            .map(|size| usize::from(size.ws_col))
+            .filter(|columns| *columns > 0)
+    };
+    report::text::Layout {
+        paint: colours.then_some(report::text::Paint),
+        width: if terminal { width().or(Some(80)) } else { None },
+    }
+}
+
+/// Prints the result, to the file that `--output` names or to standard output.
+fn deliver(cli: &Cli, text: &[u8]) -> Result<(), String> {
+    match &cli.output {
+        Some(path) => std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display())),
+        None => stream::write(text).map_err(|error| format!("standard output: {error}")),
+    }
+}
+
+fn print(text: &[u8]) -> u8 {
+    match stream::write(text) {
+        Ok(()) => CLEAN,
+        Err(error) => fail(&format!("standard output: {error}")),
+    }
+}
+
+fn fail(problem: &str) -> u8 {
+    let _ = writeln!(io::stderr(), "error: {problem}");
+    USAGE
+}
+
+/// Standard error, as far as the user wants it.
+struct Log<'a> {
+    cli: &'a Cli,
+}
+
+impl Log<'_> {
+    fn say(&mut self, text: &str) {
+        if !self.cli.quiet {
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+        }
+    }
+
+    fn error(&mut self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "error: {text}");
+    }
+}
