@@ -28,6 +28,10 @@ pub struct Options {
 /// Options of `host-network`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HostNetworkOptions {
+    /// Names of workloads and images that may use the node's network, as globs (`*`).
+    pub allow: Vec<String>,
+    /// Labels node agents as outside the mesh.
+    pub explicit_opt_out: bool,
     /// Removes host ports that equal their container port together with `hostNetwork`.
     pub drop_host_ports: bool,
 }
@@ -35,13 +39,15 @@ pub struct HostNetworkOptions {
 /// Options of `dns-ndots`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DnsNdotsOptions {
+    /// Writes the defaults out where nothing is written.
+    pub explicit: bool,
     /// The value that is required.
     pub value: String,
 }
 
 impl Default for DnsNdotsOptions {
     fn default() -> Self {
-        DnsNdotsOptions { value: "5".to_owned() }
+        DnsNdotsOptions { explicit: false, value: "5".to_owned() }
     }
 }
 

@@ -94,6 +94,12 @@ impl Change {
         self.ops.push((parent.id(), Op::Insert { path, value: value.into(), order }));
     }
 
+    /// Adds an item at the end of the sequence at `path` below a mapping.
+    pub fn push(&mut self, parent: Field<'_>, path: &[&str], value: impl Into<Value>) {
+        let path = path.iter().map(|part| (*part).to_owned()).collect();
+        self.ops.push((parent.id(), Op::Push { path, value: value.into() }));
+    }
+
     /// Says that the change is right only while the field stays as it is.
     pub fn rely_on(&mut self, field: Field<'_>) {
         self.premises.push(Premise::Span(field.entry_loc()));
@@ -231,6 +237,8 @@ pub struct Meta {
     pub after: &'static [&'static str],
     /// The code of `istioctl analyze` for the same problem.
     pub istio: Option<&'static str>,
+    /// The diff of a fixture, as its example.
+    pub example: &'static str,
     /// The best safety that its fixes can have; `None` for a rule that only reports.
     pub safety: Option<Safety>,
 }

@@ -21,6 +21,7 @@ transform! {
     /// queries. Quoting an unquoted 5 is safe: the API server takes only strings there.
     DnsNdots, "dns-ndots", "the resolver option `ndots` must be 5",
     level: Level::Error, after: &["host-network", "dns-policy"], istio: None, safety: Some(Safety::Safe),
+    example: include_str!("../testdata/dns-ndots/lower-value/fix.diff"),
 }
 
 /// Field order of a resolver option in the Kubernetes API.
@@ -39,17 +40,47 @@ impl Transform for DnsNdots {
                 .filter(|option| option.text_at(&["name"]) == "ndots")
                 .filter(|option| option.get("value").and_then(|value| value.as_str()) != Some(wanted))
                 .collect();
-            let Some(first) = wrong.first() else { continue };
+            let first = wrong.first();
+            if first.is_none() && !is_to_be_written_out(cx, workload) {
+                continue;
+            }
             let outside = matches!(cx.inventory.membership(workload), Membership::Off(_));
             let whole = cx.inventory.patched_by(workload);
             let exempt = std::iter::once(workload)
                 .chain(whole)
                 .any(|workload| workload.owner().is_some() || is_dns_server(workload));
             if !outside && !exempt {
-                findings.push(finding(cx, workload, *first, &wrong));
+                findings.push(match first {
+                    Some(first) => finding(cx, workload, *first, &wrong),
+                    None => written_out(workload, wanted),
+                });
             }
         }
     }
+}
+
+/// With `explicit` a pod that relies on Kubernetes' defaults gets them written out; a patch is no whole pod.
+fn is_to_be_written_out(cx: &Context<'_>, workload: Workload<'_>) -> bool {
+    let mut options = workload.pod.at(&["dnsConfig", "options"]).into_iter().flat_map(Field::items);
+    let complete =
+        workload.pod.get("dnsPolicy").is_some() && options.any(|option| option.text_at(&["name"]) == "ndots");
+    cx.options.dns_ndots.explicit && !workload.resource.is_fragment && !complete
+}
+
+fn written_out(workload: Workload<'_>, wanted: &str) -> Finding {
+    let mut change = Change::default();
+    if workload.pod.get("dnsPolicy").is_none() {
+        change.insert(workload.pod, &["dnsPolicy"], "ClusterFirst", &[]);
+    }
+    let mut options = workload.pod.at(&["dnsConfig", "options"]).into_iter().flat_map(Field::items);
+    if !options.any(|option| option.text_at(&["name"]) == "ndots") {
+        change.push(workload.pod, &["dnsConfig", "options"], serde_json::json!({"name": "ndots", "value": wanted}));
+    }
+    let title = format!("write out `dnsPolicy: ClusterFirst` and `ndots` \"{wanted}\"");
+    Finding::new(&DnsNdots::META, workload, workload.pod, "pod relies on the default `dnsPolicy` and `ndots`")
+        .level(Level::Info)
+        .help("the configuration asks to have them written out (`rules.dns-ndots.explicit`)")
+        .fix(workload, Fix { title, safety: Safety::Safe, consequence: String::new(), change })
 }
 
 fn finding(cx: &Context<'_>, workload: Workload<'_>, first: Field<'_>, wrong: &[Field<'_>]) -> Finding {

@@ -23,6 +23,7 @@ transform! {
     /// `ClusterFirst` there. DNS servers are never touched. An absent `dnsPolicy` is `ClusterFirst`.
     DnsPolicy, "dns-policy", "pods must use the cluster's DNS (`dnsPolicy: ClusterFirst`)",
     level: Level::Error, after: &["host-network"], istio: None, safety: Some(Safety::Safe),
+    example: include_str!("../testdata/dns-policy/default-value/fix.diff"),
 }
 
 impl Transform for DnsPolicy {

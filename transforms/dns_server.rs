@@ -24,11 +24,14 @@ pub(super) fn is_dns_server(workload: Workload<'_>) -> bool {
 }
 
 fn serves_dns(container: Container<'_>) -> bool {
-    let image = container.image().rsplit('/').next().unwrap_or_default();
-    let image = image.split([':', '@']).next().unwrap_or_default();
-    let named = image.split(['-', '_', '.']).any(|word| SERVERS.contains(&word));
+    let image = container.image().split('@').next().unwrap_or_default();
+    // The image's name and the folder above it; a registry's name says nothing.
+    let parts = image.rsplit('/').take(2).map(|part| part.split(':').next().unwrap_or_default());
+    let named = parts.flat_map(|part| part.split(['-', '_', '.'])).any(|word| SERVERS.contains(&word));
     let mut ports = container.field.get("ports").into_iter().flat_map(Field::items);
+    // A pod that is called just that, whatever its image.
     named
+        || SERVERS.contains(&container.name())
         || ports.any(|port| {
             port.get("containerPort").and_then(|number| number.as_i64()) == Some(53)
                 && port.text_at(&["protocol"]) == "UDP"

@@ -179,6 +179,9 @@ fn unread(files: &[SourceFile]) -> Vec<(Loc, String)> {
                 State::Template(at) => {
                     (*at, "template text (`{{`): render it first and run meshfix on the result".to_owned())
                 }
+                State::Encrypted(at) => {
+                    (*at, "encrypted by SOPS: an edit would break its checksum; decrypt it first".to_owned())
+                }
                 _ => continue,
             };
             unread.push((Loc { file: FileId(i as u32), span }, reason));

@@ -126,16 +126,29 @@ impl<'a> Inventory<'a> {
         if resource.name.kind == "Rollout" && root.at(&["spec", "workloadRef"]).is_some() {
             return None;
         }
+        let encrypted = root.get("sops").is_some_and(|sops| sops.kind().is_mapping());
+        if encrypted || root.text_at(&["$patch"]) == "delete" {
+            return None;
+        }
         let template = root.at(kind.template)?;
         let pod = template.get("spec").filter(|spec| spec.kind().is_mapping())?;
         Some(Workload {
             id,
             resource,
             root,
+            template,
             pod_metadata: template.get("metadata"),
             pod,
             placements: self.placements(id),
         })
+    }
+
+    /// True for a Pod that the kubelet runs from a file of its node, by the folder or by its own annotations.
+    pub fn is_static_pod(&self, workload: Workload<'_>) -> bool {
+        let folder = self.files.get(workload.resource.file.0 as usize).map(SourceFile::folder).unwrap_or_default();
+        let by_folder = workload.resource.name.kind == "Pod" && folder.ends_with("kubernetes/manifests");
+        let annotations = ["kubernetes.io/config.source", "kubernetes.io/config.mirror"];
+        by_folder || annotations.into_iter().any(|name| workload.annotation(name).is_some())
     }
 
     /// All Services of the core API.

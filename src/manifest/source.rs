@@ -41,6 +41,8 @@ pub enum State {
     Broken(yaml::Error),
     /// It is the text of a template, which becomes YAML only when it is rendered.
     Template(Span),
+    /// It is encrypted by SOPS, which also signs what it left readable.
+    Encrypted(Span),
 }
 
 impl SourceFile {
@@ -92,7 +94,11 @@ fn read_slot(text: &Arc<str>, slice: Span, is_kustomization: bool) -> Slot {
     let source = &text[slice.range()];
     let state = match interest(source, is_kustomization) {
         Interest::Read => match yaml::parse(text, slice) {
-            Ok(Some(document)) => State::Read(Arc::new(document)),
+            Ok(Some(document)) => match (document.template_text(), document.root().get("sops")) {
+                (Some(at), _) => State::Template(at),
+                (None, Some(sops)) if sops.kind().is_mapping() => State::Encrypted(sops.entry_span()),
+                _ => State::Read(Arc::new(document)),
+            },
             Ok(None) => State::Other,
             Err(error) => match template(source) {
                 Some(at) => State::Template(Span::new(slice.start as usize + at, slice.start as usize + at + 2)),

@@ -13,6 +13,8 @@ pub struct Workload<'a> {
     pub resource: &'a Resource,
     /// Its top node.
     pub root: Field<'a>,
+    /// What holds the pod's `metadata` and `spec`.
+    pub template: Field<'a>,
     /// The pod's `metadata`; `None` where the template has none.
     pub pod_metadata: Option<Field<'a>>,
     /// The pod's `spec`.

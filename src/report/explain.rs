@@ -9,7 +9,20 @@ pub fn page(meta: &Meta) -> String {
         meta.safety.map_or_else(|| "reports only".to_owned(), |safety| format!("fixes are {} at best", safety.name()));
     let istio = meta.istio.map_or_else(String::new, |code| format!(" · `istioctl analyze` calls it {code}"));
     let docs: String = meta.docs.lines().map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect();
-    format!("# {}\n\n{level} · {safety}{istio}\n\n{}\n", meta.name, docs.trim_end())
+    format!(
+        "# {}\n\n{}\n\n{level} · {safety}{istio}\n\n{}\n\n## Example\n```diff\n{}```\n",
+        meta.name,
+        sentence(meta.summary),
+        docs.trim(),
+        meta.example
+    )
+}
+
+/// A summary as a sentence.
+fn sentence(summary: &str) -> String {
+    let mut letters = summary.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }
 
 /// All rules, one line each.

@@ -1,5 +1,8 @@
 //! Where things stand: lines, columns, colons, dashes and comments around the nodes of a document.
 
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
 use super::emit::Style;
 use super::tree::{Document, Kind, NONE};
 use crate::text::Span;
@@ -14,15 +17,27 @@ pub(super) struct LineEnd {
 }
 
 /// Geometry of one document's text.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Layout<'a> {
     pub(super) doc: &'a Document,
     pub(super) json: bool,
+    habits: Arc<OnceLock<Habits>>,
+}
+
+/// How a document indents, seen once for all places where new text may need an example.
+#[derive(Default)]
+struct Habits {
+    /// Block mappings with a block mapping as value: columns from one to the other.
+    steps: HashMap<u32, usize>,
+    /// Block mappings with a block sequence as value: columns from the key to the dashes.
+    dashes: HashMap<u32, usize>,
+    /// Every block sequence that is a value, with the same.
+    sequences: Vec<(u32, usize)>,
 }
 
 impl<'a> Layout<'a> {
     pub(super) fn new(doc: &'a Document) -> Self {
-        Layout { doc, json: is_json(doc) }
+        Layout { doc, json: is_json(doc), habits: Arc::default() }
     }
 
     pub(super) fn text(&self) -> &'a str {
@@ -51,7 +66,15 @@ impl<'a> Layout<'a> {
 
     /// True when only blanks stand in front of `at` on its line.
     pub(super) fn is_first_on_line(&self, at: usize) -> bool {
-        self.lead(at).bytes().all(|b| b == b' ' || b == b'\t')
+        let before = self.before_blanks(at);
+        before == self.doc.slice.start as usize || self.bytes()[before - 1] == b'\n'
+    }
+
+    /// Where the blanks start that stand in front of `at`.
+    fn before_blanks(&self, at: usize) -> usize {
+        let floor = self.doc.slice.start as usize;
+        let blanks = self.bytes()[floor..at].iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        at - blanks
     }
 
     /// The line ending used where `at` stands; that of the document's first line for its last line.
@@ -127,21 +150,6 @@ impl<'a> Layout<'a> {
         (self.bytes().get(at) == Some(&b'-')).then_some(at)
     }
 
-    /// All dashes of a block sequence, in order.
-    pub(super) fn dashes(&self, sequence: u32) -> Option<Vec<usize>> {
-        let mut from = self.doc.raw(sequence).span.start as usize;
-        let mut dashes = Vec::new();
-        for child in self.doc.children(sequence) {
-            let at = self.skip_trivia(from);
-            if self.bytes().get(at) != Some(&b'-') {
-                return None;
-            }
-            dashes.push(at);
-            from = self.end(child).max(at + 1);
-        }
-        Some(dashes)
-    }
-
     /// End of the content of a node, its anchor and tag included.
     pub(super) fn end(&self, node: u32) -> usize {
         let end = self.doc.raw(node).span.end;
@@ -157,21 +165,20 @@ impl<'a> Layout<'a> {
     /// Where a mapping entry starts: at its `?`, or with the key's anchor or tag, or with the key.
     pub(super) fn entry_start(&self, key: u32) -> usize {
         let start = self.doc.full_start(key) as usize;
-        let lead = self.lead(start);
-        let trimmed = lead.trim_end_matches([' ', '\t']);
-        let explicit = trimmed.ends_with('?')
-            && (lead.len() > trimmed.len())
-            && trimmed[..trimmed.len() - 1]
-                .bytes()
-                .last()
-                .is_none_or(|b| matches!(b, b' ' | b'\t' | b'{' | b'[' | b','))
-            && self.doc.raw(key).parent != NONE;
-        if explicit { self.line_start(start) + trimmed.len() - 1 } else { start }
+        let before = self.before_blanks(start);
+        let bytes = &self.bytes()[self.doc.slice.start as usize..before];
+        let explicit = before < start
+            && bytes.last() == Some(&b'?')
+            && bytes
+                .get(bytes.len().wrapping_sub(2))
+                .is_none_or(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b'{' | b'[' | b','))
+            && self.doc.raw(key).is_key;
+        if explicit { before - 1 } else { start }
     }
 
     /// Number of ancestors.
     pub(super) fn depth(&self, node: u32) -> usize {
-        std::iter::successors(Some(node), |at| Some(self.doc.raw(*at).parent).filter(|p| *p != NONE)).count()
+        self.ancestors(node).count()
     }
 
     /// True when `node` stands inside a flow collection.
@@ -205,56 +212,53 @@ impl<'a> Layout<'a> {
         Style { literals, broken: true, ..style }
     }
 
-    /// Columns between a block mapping and the mappings below it, from the nearest example.
-    fn step(&self, near: u32) -> usize {
-        let mut at = near;
-        while at != NONE {
-            if self.doc.raw(at).kind == Kind::BlockMapping {
-                let column = self.column(self.doc.raw(at).span.start as usize);
-                for (_, value) in self.doc.raw_entries(at) {
-                    if self.doc.raw(value).kind == Kind::BlockMapping && value != near {
-                        let below = self.column(self.doc.raw(value).span.start as usize);
-                        if (1..=8).contains(&below.saturating_sub(column)) {
-                            return below - column;
-                        }
-                    }
+    fn habits(&self) -> &Habits {
+        self.habits.get_or_init(|| {
+            let doc = self.doc;
+            let mut habits = Habits::default();
+            for node in 0..doc.nodes.len() as u32 {
+                let raw = doc.raw(node);
+                if !matches!(raw.kind, Kind::BlockMapping | Kind::BlockSequence) {
+                    continue;
                 }
-                let parent = self.doc.raw(at).parent;
-                if parent != NONE && self.doc.raw(parent).kind == Kind::BlockMapping {
-                    let above = self.column(self.doc.raw(parent).span.start as usize);
-                    if (1..=8).contains(&column.saturating_sub(above)) {
-                        return column - above;
-                    }
+                let Some(key) = doc.key_of(node) else { continue };
+                let offset = self.column(raw.span.start as usize).checked_sub(self.column(self.entry_start(key)));
+                let Some(offset) = offset else { continue };
+                if raw.kind == Kind::BlockSequence {
+                    habits.dashes.insert(raw.parent, offset);
+                    habits.sequences.push((node, offset));
+                } else if (1..=8).contains(&offset) {
+                    habits.steps.entry(raw.parent).or_insert(offset);
                 }
             }
-            at = self.doc.raw(at).parent;
-        }
-        2
+            habits
+        })
+    }
+
+    fn ancestors(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
+        std::iter::successors(Some(node), |at| Some(self.doc.raw(*at).parent).filter(|parent| *parent != NONE))
+    }
+
+    /// Columns between a block mapping and the mappings below it, from the nearest example above `near`.
+    fn step(&self, near: u32) -> usize {
+        let habits = self.habits();
+        let known = |at: u32| {
+            let parent = self.doc.raw(at).parent;
+            habits.steps.get(&at).or_else(|| habits.steps.get(&parent)).copied()
+        };
+        self.ancestors(near).find_map(known).unwrap_or(2)
     }
 
     /// Columns between a key and the dashes of its block sequence, from the sequence nearest to `near`:
     /// under the same parents first, then anywhere in the document; else none, as kubectl prints.
     fn dash_offset(&self, near: u32) -> usize {
-        let offset = |sequence: u32| {
-            let key = self.doc.key_of(sequence)?;
-            let dash = self.column(self.doc.raw(sequence).span.start as usize);
-            dash.checked_sub(self.column(self.entry_start(key)))
-        };
-        let mut at = near;
-        while at != NONE {
-            if self.doc.raw(at).kind == Kind::BlockMapping {
-                let siblings = self.doc.raw_entries(at).map(|(_, value)| value);
-                let sequences = siblings.filter(|value| self.doc.raw(*value).kind == Kind::BlockSequence);
-                if let Some(found) = sequences.filter_map(offset).last() {
-                    return found;
-                }
-            }
-            at = self.doc.raw(at).parent;
+        let habits = self.habits();
+        if let Some(offset) = self.ancestors(near).find_map(|at| habits.dashes.get(&at)) {
+            return *offset;
         }
-        let all = (0..self.doc.nodes.len() as u32).filter(|node| self.doc.raw(*node).kind == Kind::BlockSequence);
-        all.filter_map(|node| offset(node).map(|found| (node.abs_diff(near), found)))
-            .min()
-            .map_or(0, |(_, found)| found)
+        let after = habits.sequences.partition_point(|(node, _)| *node < near);
+        let around = habits.sequences[..after].last().into_iter().chain(habits.sequences.get(after));
+        around.min_by_key(|(node, _)| node.abs_diff(near)).map_or(0, |(_, offset)| *offset)
     }
 
     /// The comment lines directly above the line of `at` that belong to what starts there: same column,

@@ -4,6 +4,7 @@
 //! the document's own text, and [`prove`] reads the result with two independent parsers.
 
 mod emit;
+mod events;
 mod layout;
 mod parse;
 mod plan;
@@ -24,6 +25,8 @@ pub use stream::{Slices, append_document, insert_document, remove_document, slic
 pub use tree::{Document, Kind, Node, Via};
 pub use value::{ValueError, value};
 
+#[doc(hidden)]
+pub use events::events;
 #[doc(hidden)]
 pub use scalar::{Place, Typed, double_quoted, is_safe_plain, plain_key, plain_value, single_quoted, type_of_plain};
 #[doc(hidden)]

@@ -1,5 +1,6 @@
 //! The one place that knows `granit-parser`: text of one document in, a tree of spans out.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, StructureStyle};
@@ -51,7 +52,7 @@ struct Builder {
     /// Whether the next child of each open mapping is a key; false for sequences.
     key_next: Vec<bool>,
     /// Node of each anchor identity.
-    anchors: Vec<(usize, u32)>,
+    anchors: HashMap<usize, u32>,
     /// End of the last token that is content.
     last_end: u32,
     documents: usize,
@@ -75,7 +76,7 @@ impl Builder {
             doc,
             open: Vec::new(),
             key_next: Vec::new(),
-            anchors: Vec::new(),
+            anchors: HashMap::new(),
             last_end: slice.start,
             documents: 0,
         }
@@ -96,12 +97,12 @@ impl Builder {
             Event::Comment(..) => self.doc.comments.push(at),
             Event::Anchor(id, _) => {
                 let node = self.doc.nodes.len().saturating_sub(1) as u32;
-                self.anchors.push((*id, node));
+                self.anchors.insert(*id, node);
                 self.props(node).anchor = Some(at);
                 self.last_end = self.last_end.max(at.end);
             }
             Event::Alias(id) => {
-                let target = self.anchors.iter().rev().find(|(have, _)| have == id).map_or(NONE, |(_, node)| *node);
+                let target = self.anchors.get(id).copied().unwrap_or(NONE);
                 let node = self.push(Kind::Alias, at);
                 if self.open.contains(&target) {
                     return Err(Error { at, kind: ErrorKind::Recursion });

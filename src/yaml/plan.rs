@@ -1,6 +1,6 @@
 //! What is to change in a document: operations admitted one change at a time, so that no two disagree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use serde_json::{Map, Value};
@@ -233,6 +233,66 @@ impl Target {
         }
         (!self.items.is_empty()).then(|| self.items.values().flatten().cloned().collect())
     }
+
+    /// Takes what `new` says, too; false, and unchanged, where they disagree. The same operation twice is one.
+    fn merge(&mut self, new: Target) -> bool {
+        if *self == Target::default() {
+            *self = new;
+            return true;
+        }
+        if new.set.is_some() || new.removed || self.set.is_some() || self.removed {
+            let same = self.set == new.set && self.removed == new.removed;
+            return same && new.keys.is_empty() && new.items.is_empty() && new.splices.is_empty();
+        }
+        let meets = |range: &Range<usize>, text: &str| {
+            self.splices.iter().any(|(have, with)| {
+                let overlap = have.start < range.end && range.start < have.end || have.start == range.start;
+                overlap && (have, with.as_str()) != (range, text)
+            })
+        };
+        let differs =
+            |key: &NewKey| self.keys.iter().any(|have| have.name == key.name && !values_agree(&have.value, &key.value));
+        if new.splices.iter().any(|(range, text)| meets(range, text)) || new.keys.iter().any(differs) {
+            return false;
+        }
+        for splice in new.splices {
+            if !self.splices.contains(&splice) {
+                self.splices.push(splice);
+            }
+        }
+        for key in new.keys {
+            match self.keys.iter_mut().find(|have| have.name == key.name) {
+                Some(have) => join_values(&mut have.value, key.value),
+                None => self.keys.push(key),
+            }
+        }
+        for (index, values) in new.items {
+            let have = self.items.entry(index).or_default();
+            for value in values {
+                if !have.contains(&value) {
+                    have.push(value);
+                }
+            }
+        }
+        true
+    }
+}
+
+impl Keys {
+    fn of(doc: &Document, mapping: u32) -> Self {
+        let mut keys = Keys::default();
+        let mut seen = HashSet::new();
+        for (key, _) in doc.raw_entries(mapping) {
+            keys.merges |= doc.is_merge_key(key);
+            let name = doc.key_name(key);
+            if seen.contains(&name) {
+                keys.twice.insert(name.into_owned());
+            } else {
+                seen.insert(name);
+            }
+        }
+        keys
+    }
 }
 
 /// A new entry of a mapping.
@@ -248,13 +308,27 @@ pub(super) struct NewKey {
 pub struct Plan<'a> {
     pub(super) layout: Layout<'a>,
     pub(super) targets: BTreeMap<u32, Target>,
-    unfit: Option<Refusal>,
+    /// Why nothing may be edited, once it is known.
+    unfit: Option<Option<Refusal>>,
+    /// Aliases by the node that they stand for: that node, and the alias.
+    users: Vec<(u32, u32)>,
+    /// What was learnt of the keys of mappings.
+    keys: HashMap<u32, Keys>,
+}
+
+/// What the keys of a mapping forbid.
+#[derive(Debug, Clone, Default)]
+struct Keys {
+    twice: HashSet<String>,
+    merges: bool,
 }
 
 impl<'a> Plan<'a> {
     /// A plan that changes nothing.
     pub fn new(doc: &'a Document) -> Self {
-        Plan { layout: Layout::new(doc), targets: BTreeMap::new(), unfit: unfit(doc) }
+        let mut users: Vec<(u32, u32)> = doc.aliases.iter().map(|alias| (alias.target, alias.node)).collect();
+        users.sort_unstable();
+        Plan { layout: Layout::new(doc), targets: BTreeMap::new(), unfit: None, users, keys: HashMap::new() }
     }
 
     /// The document.
@@ -273,11 +347,17 @@ impl<'a> Plan<'a> {
     /// A refusal when one of them can't be done honestly, a conflict when one disagrees with what was
     /// admitted before. The plan is unchanged then.
     pub fn admit(&mut self, ops: &[(NodeRef, Op)]) -> Result<(), Denial> {
-        let mut undo: Vec<(u32, Option<Target>)> = Vec::new();
+        let doc = self.document();
+        if let Some(refusal) = self.unfit.get_or_insert_with(|| unfit(doc)) {
+            return Err(refusal.clone().into());
+        }
+        // What stood at the nodes before; a change of one operation changes nothing when it is denied.
+        let mut before: BTreeMap<u32, Option<Target>> = BTreeMap::new();
         for (at, op) in ops {
-            if let Err(denial) = self.admit_one(*at, op, &mut undo) {
-                for (node, before) in undo.into_iter().rev() {
-                    match before {
+            let undo = (ops.len() > 1).then_some(&mut before);
+            if let Err(denial) = self.admit_one(*at, op, undo) {
+                for (node, target) in before {
+                    match target {
                         Some(target) => self.targets.insert(node, target),
                         None => self.targets.remove(&node),
                     };
@@ -288,24 +368,25 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    fn admit_one(&mut self, at: NodeRef, op: &Op, undo: &mut Vec<(u32, Option<Target>)>) -> Result<(), Denial> {
-        if let Some(refusal) = &self.unfit {
-            return Err(refusal.clone().into());
-        }
-        let lowered = self.lower(at, op)?;
-        let (node, addition) = lowered;
+    fn admit_one(
+        &mut self,
+        at: NodeRef,
+        op: &Op,
+        undo: Option<&mut BTreeMap<u32, Option<Target>>>,
+    ) -> Result<(), Denial> {
+        let (node, addition) = self.lower(at, op)?;
         self.check_shared(node, &addition)?;
         self.check_nesting(node, &addition)?;
-        let before = self.targets.get(&node).cloned();
-        let merged = merge(before.clone().unwrap_or_default(), addition).ok_or(Denial::Conflict)?;
-        self.try_render(node, &merged)?;
-        undo.push((node, before));
-        self.targets.insert(node, merged);
-        Ok(())
+        self.try_render(node, &addition)?;
+        if let Some(undo) = undo {
+            undo.entry(node).or_insert_with(|| self.targets.get(&node).cloned());
+        }
+        let target = self.targets.entry(node).or_default();
+        if target.merge(addition) { Ok(()) } else { Err(Denial::Conflict) }
     }
 
     /// Turns an operation at a place that may lie behind aliases into one at a node as it is written.
-    fn lower(&self, at: NodeRef, op: &Op) -> Result<(u32, Target), Denial> {
+    fn lower(&mut self, at: NodeRef, op: &Op) -> Result<(u32, Target), Denial> {
         let doc = self.layout.doc;
         let node = doc.node(at.node, at.via).ok_or(Denial::Conflict)?;
         match op {
@@ -362,7 +443,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn lower_remove(&self, node: u32) -> Result<(u32, Target), Denial> {
+    fn lower_remove(&mut self, node: u32) -> Result<(u32, Target), Denial> {
         let doc = self.layout.doc;
         if doc.raw(node).parent == NONE {
             return Err(
@@ -371,17 +452,16 @@ impl<'a> Plan<'a> {
         }
         if let Some(key) = doc.key_of(node) {
             let name = doc.key_name(key);
-            let twice =
-                doc.raw_entries(doc.raw(node).parent).filter(|(other, _)| doc.key_name(*other) == name).count() > 1;
-            if twice {
+            let parent = doc.raw(node).parent;
+            let keys = self.keys.entry(parent).or_insert_with(|| Keys::of(doc, parent));
+            if keys.twice.contains(&*name) {
                 return Err(Refusal::DuplicateKey { key: name.into_owned(), at: doc.raw(key).span }.into());
+            }
+            if keys.merges && merged_has(doc, parent, &name) {
+                return Err(Refusal::Merge { at: doc.raw(node).span }.into());
             }
             if doc.props_of(key).is_some_and(|props| props.anchor.is_some()) {
                 self.refuse_users_outside(key, key + 1)?;
-            }
-            let parent = doc.raw(node).parent;
-            if doc.raw_entries(parent).any(|(key, _)| doc.is_merge_key(key)) && merged_has(doc, parent, &name) {
-                return Err(Refusal::Merge { at: doc.raw(node).span }.into());
             }
         }
         self.refuse_anchors_inside(node)?;
@@ -493,15 +573,21 @@ impl<'a> Plan<'a> {
         if doc.aliases.is_empty() {
             return Ok(());
         }
-        for props in doc.props.iter().filter(|props| (start..end).contains(&props.node)) {
-            if let Some(at) = props.anchor {
-                let users = doc.users(props.node).filter(|user| !(start..end).contains(user)).count();
-                if users > 0 {
-                    return Err(Refusal::Anchor { name: doc.text[at.range()].to_owned(), users, at });
-                }
-            }
+        let from = self.users.partition_point(|(target, _)| *target < start);
+        let inside = self.users[from..].iter().take_while(|(target, _)| *target < end);
+        let Some((target, _)) = inside.clone().find(|(_, user)| !(start..end).contains(user)) else { return Ok(()) };
+        let users = inside.filter(|(have, user)| have == target && !(start..end).contains(user)).count();
+        match self.anchor(*target, users) {
+            Some(refusal) => Err(refusal),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The refusal for an anchor that `users` aliases stand for.
+    fn anchor(&self, node: u32, users: usize) -> Option<Refusal> {
+        let doc = self.layout.doc;
+        let at = doc.props_of(node)?.anchor.filter(|_| users > 0)?;
+        Some(Refusal::Anchor { name: doc.text[at.range()].to_owned(), users, at })
     }
 
     /// Whatever stands inside an anchor that is used elsewhere can't change alone.
@@ -513,11 +599,10 @@ impl<'a> Plan<'a> {
         // Removing or replacing the anchored node itself was checked for users outside it.
         let mut at = if addition.removed { doc.raw(node).parent } else { node };
         while at != NONE {
-            if let Some(anchor) = doc.props_of(at).and_then(|props| props.anchor) {
-                let users = doc.users(at).count();
-                if users > 0 {
-                    return Err(Refusal::Anchor { name: doc.text[anchor.range()].to_owned(), users, at: anchor });
-                }
+            let from = self.users.partition_point(|(target, _)| *target < at);
+            let users = self.users[from..].iter().take_while(|(target, _)| *target == at).count();
+            if let Some(refusal) = self.anchor(at, users) {
+                return Err(refusal);
             }
             at = doc.raw(at).parent;
         }
@@ -579,65 +664,38 @@ fn merged_has(doc: &Document, mapping: u32, name: &str) -> bool {
         .any(|source| source.get(name).is_some())
 }
 
-/// Both, or `None` where they disagree. The same operation twice is one.
-fn merge(have: Target, new: Target) -> Option<Target> {
-    if have == Target::default() || have == new {
-        return Some(new);
-    }
-    if new.set.is_some() || new.removed || have.set.is_some() || have.removed {
-        let same = have.set == new.set && have.removed == new.removed;
-        return (same && new.keys.is_empty() && new.items.is_empty() && new.splices.is_empty()).then_some(have);
-    }
-    let mut both = have;
-    for (range, text) in new.splices {
-        if both.splices.contains(&(range.clone(), text.clone())) {
-            continue;
+/// True when two values for one new entry can be one: mappings are joined, lists too, anything else must be equal.
+fn values_agree(have: &Value, new: &Value) -> bool {
+    match (have, new) {
+        (Value::Object(have), Value::Object(new)) => {
+            new.iter().all(|(name, value)| have.get(name).is_none_or(|old| values_agree(old, value)))
         }
-        let meets = |have: &Range<usize>| have.start < range.end && range.start < have.end || have.start == range.start;
-        if both.splices.iter().any(|(have, _)| meets(have)) {
-            return None;
-        }
-        both.splices.push((range, text));
+        (Value::Array(_), Value::Array(_)) => true,
+        (have, new) => have == new,
     }
-    for key in new.keys {
-        match both.keys.iter_mut().find(|have| have.name == key.name) {
-            Some(have) => have.value = merge_values(have.value.take(), key.value)?,
-            None => both.keys.push(key),
-        }
-    }
-    for (index, values) in new.items {
-        let have = both.items.entry(index).or_default();
-        for value in values {
-            if !have.contains(&value) {
-                have.push(value);
-            }
-        }
-    }
-    Some(both)
 }
 
-/// Two values for one new entry: mappings are joined, lists too, anything else must be equal.
-fn merge_values(have: Value, new: Value) -> Option<Value> {
+/// Joins two values that agree.
+fn join_values(have: &mut Value, new: Value) {
     match (have, new) {
-        (Value::Object(mut have), Value::Object(new)) => {
+        (Value::Object(have), Value::Object(new)) => {
             for (name, value) in new {
-                let merged = match have.get_mut(&name) {
-                    Some(old) => merge_values(old.take(), value)?,
-                    None => value,
-                };
-                have.insert(name, merged);
+                match have.get_mut(&name) {
+                    Some(old) => join_values(old, value),
+                    None => {
+                        have.insert(name, value);
+                    }
+                }
             }
-            Some(Value::Object(have))
         }
-        (Value::Array(mut have), Value::Array(new)) => {
+        (Value::Array(have), Value::Array(new)) => {
             for value in new {
                 if !have.contains(&value) {
                     have.push(value);
                 }
             }
-            Some(Value::Array(have))
         }
-        (have, new) => (have == new).then_some(have),
+        _ => {}
     }
 }
 

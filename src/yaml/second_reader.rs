@@ -2,6 +2,7 @@
 //!
 //! Its loader is never used: it recurses on nesting and expands aliases without bounds.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -35,7 +36,7 @@ struct Builder {
     props: Vec<Props>,
     aliases: Vec<Alias>,
     decoded: Vec<(u32, Box<str>)>,
-    anchors: Vec<(usize, u32)>,
+    anchors: HashMap<usize, u32>,
     open: Vec<u32>,
     documents: usize,
     last_is_block_scalar: bool,
@@ -51,8 +52,7 @@ impl Builder {
                 }
             }
             Event::Alias(id) => {
-                let target = self.anchors.iter().rev().find(|(have, _)| *have == id).map(|(_, node)| *node);
-                let target = target.ok_or("an alias without an anchor")?;
+                let target = self.anchors.get(&id).copied().ok_or("an alias without an anchor")?;
                 if self.open.contains(&target) {
                     return Err("an alias inside its own anchor".to_owned());
                 }
@@ -102,7 +102,7 @@ impl Builder {
         let parent = self.open.last().copied().unwrap_or(NONE);
         self.nodes.push(RawNode { kind, is_key: false, span, parent, next: node + 1 });
         if anchor > 0 {
-            self.anchors.push((anchor, node));
+            self.anchors.insert(anchor, node);
         }
         if let Some(tag) = tag {
             let start = self.text.len();

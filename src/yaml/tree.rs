@@ -153,7 +153,7 @@ impl Document {
         &self.comments
     }
 
-    /// The bytes of all anchors' names (`&name`), first to last.
+    /// True when a node has an anchor.
     pub fn has_anchors(&self) -> bool {
         self.props.iter().any(|props| props.anchor.is_some())
     }
@@ -181,11 +181,6 @@ impl Document {
 
     pub(super) fn alias_target(&self, node: u32) -> u32 {
         self.aliases.binary_search_by_key(&node, |alias| alias.node).map_or(NONE, |i| self.aliases[i].target)
-    }
-
-    /// The aliases that stand for `node`.
-    pub(super) fn users(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
-        self.aliases.iter().filter(move |alias| alias.target == node).map(|alias| alias.node)
     }
 
     /// Where the node starts, its anchor and tag included.

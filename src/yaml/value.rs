@@ -89,7 +89,8 @@ impl Frame {
 /// The JSON value of one node, aliases followed.
 pub(super) fn node_value(doc: &Document, node: u32) -> Result<Value, ValueError> {
     let budget = if doc.aliases.is_empty() { usize::MAX } else { (doc.nodes.len() * 10).max(1_000_000) };
-    let mut spent = 0usize;
+    let byte_budget = if doc.aliases.is_empty() { usize::MAX } else { (doc.text.len() * 10).max(16 << 20) };
+    let (mut spent, mut bytes) = (0usize, 0usize);
     let mut stack: Vec<Frame> = Vec::new();
     let mut enter = Some(node);
     loop {
@@ -112,6 +113,10 @@ pub(super) fn node_value(doc: &Document, node: u32) -> Result<Value, ValueError>
                     Frame::Mapping { next, end, own: Map::new(), merged: Vec::new(), key: Key::None }
                 });
             } else {
+                bytes += doc.decoded(node).len();
+                if bytes > byte_budget {
+                    return Err(ValueError::Aliases(budget));
+                }
                 done = Some(scalar_value(doc, node)?);
             }
         }

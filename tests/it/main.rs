@@ -1,10 +1,11 @@
 //! One integration binary: every suite gives trials with names of their own.
 
+mod fixtures;
 mod shared;
 mod yaml;
 
 fn main() -> std::process::ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials = [yaml::trials()].into_iter().flatten().collect();
+    let trials = [fixtures::trials(), yaml::trials()].into_iter().flatten().collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

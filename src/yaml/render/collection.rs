@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::Renderer;
 use crate::text::Edit;
-use crate::yaml::emit;
+use crate::yaml::emit::{self, Style};
 use crate::yaml::plan::{NewKey, Refusal};
 use crate::yaml::tree::Kind;
 
@@ -43,20 +43,52 @@ impl Renderer<'_> {
         let Some((first, _)) = entries.first() else { return Ok(()) };
         let indentation = self.indentation(self.layout.entry_start(*first))?;
         let style = self.layout.style(mapping);
-        let mut groups: BTreeMap<usize, Vec<&NewKey>> = BTreeMap::new();
+        let mut groups: BTreeMap<Option<usize>, Vec<&NewKey>> = BTreeMap::new();
         for key in keys {
-            groups.entry(self.anchor_entry(&entries, key)).or_default().push(key);
+            let behind = self.kept_before(self.anchor_entry(&entries, key), entries.len(), |i| entries[i].1);
+            groups.entry(behind).or_default().push(key);
         }
-        for (entry, mut keys) in groups {
+        let depth = self.layout.depth(mapping);
+        for (behind, mut keys) in groups {
             keys.sort_by_key(|key| key.order.iter().position(|name| *name == key.name).unwrap_or(usize::MAX));
-            let (name, value) = entries[entry];
-            let end = self.layout.entry_end(name, value);
-            let style = self.layout.style_before(style, end, indentation.len());
-            let lines: Vec<String> =
-                keys.iter().flat_map(|key| emit::entry_lines(&key.name, &key.value, style)).collect();
-            self.lines_after(end, &lines, &indentation, self.layout.depth(mapping), value)?;
+            let lines = |style| keys.iter().flat_map(|key| emit::entry_lines(&key.name, &key.value, style)).collect();
+            match behind {
+                Some(entry) => {
+                    let (name, value) = entries[entry];
+                    let end = self.layout.entry_end(name, value);
+                    let style = self.layout.style_before(style, end, indentation.len());
+                    let lines: Vec<String> = lines(style);
+                    self.lines_after(end, &lines, &indentation, depth, value)?;
+                }
+                None => {
+                    let next = entries.iter().find(|(_, value)| !self.is_removed(*value));
+                    let Some((name, _)) = next else { return Ok(()) };
+                    let lines: Vec<String> = lines(style);
+                    self.lines_before(self.layout.entry_start(*name), &lines, &indentation, depth);
+                }
+            }
         }
         Ok(())
+    }
+
+    fn is_removed(&self, node: u32) -> bool {
+        self.targets.get(&node).is_some_and(|target| target.removed)
+    }
+
+    /// The last child up to `index` behind which lines can stand: one that stays, or the very last one at the
+    /// end of a text without line break, whose place they take. `None` when all up to there go.
+    fn kept_before(&self, index: usize, length: usize, child: impl Fn(usize) -> u32) -> Option<usize> {
+        let kept = (0..=index).rev().find(|i| !self.is_removed(child(*i)));
+        let end = self.layout.line_end(self.layout.end(child(index)));
+        let ends_text = index + 1 == length && end.is_some_and(|end| end.next_line == end.content);
+        if kept.is_some() && ends_text { Some(index) } else { kept }
+    }
+
+    /// Puts lines in front of an entry or item that starts at `at`, whatever stands on its line before it.
+    fn lines_before(&mut self, at: usize, lines: &[String], indentation: &str, depth: usize) {
+        let ending = self.layout.line_ending(at);
+        let text = emit::joined(lines, ending, indentation);
+        self.push(Edit::insert(at, format!("{text}{ending}{indentation}")), depth);
     }
 
     /// The entry that a new key stands behind: the last one that comes before it in the usual order.
@@ -79,37 +111,36 @@ impl Renderer<'_> {
             }
             return self.flow_items(sequence, items);
         }
-        let dashes = self.layout.dashes(sequence).ok_or_else(|| self.layout_refusal("an item has no `-`", sequence))?;
-        let (Some(first), Some(last)) = (dashes.first(), children.last()) else { return Ok(()) };
-        let indentation = self.indentation(*first)?;
+        let Some(first) = children.first() else { return Ok(()) };
+        let first = self.dash(sequence, *first)?;
+        let indentation = self.indentation(first)?;
         let mut style = self.layout.style(sequence);
         style.dash = self.own_dash_offset(sequence).unwrap_or(style.dash);
         let depth = self.layout.depth(sequence);
         for (index, values) in items {
-            let end = match index.min(&children.len()).checked_sub(1) {
-                Some(previous) => self.layout.end(children[previous]),
-                None => self.layout.end(*last),
+            let lines = |style| values.iter().flat_map(|value| emit::item_lines(value, style)).collect();
+            let behind = match index.min(&children.len()).checked_sub(1) {
+                Some(previous) => self.kept_before(previous, children.len(), |i| children[i]),
+                None => None,
             };
-            let style = self.layout.style_before(style, end, indentation.len());
-            let lines: Vec<String> = values.iter().flat_map(|value| emit::item_lines(value, style)).collect();
-            if *index >= children.len() {
-                let end = self.layout.end(*last).max(dashes[dashes.len() - 1] + 1);
-                self.lines_after(end, &lines, &indentation, depth, *last)?;
-            } else if *index > 0 {
-                let previous = children[*index - 1];
-                let end = self.layout.end(previous).max(dashes[*index - 1] + 1);
-                self.lines_after(end, &lines, &indentation, depth, previous)?;
+            if let Some(previous) = behind {
+                let end = self.layout.end(children[previous]).max(self.dash(sequence, children[previous])? + 1);
+                let style = self.layout.style_before(style, end, indentation.len());
+                let lines: Vec<String> = lines(style);
+                self.lines_after(end, &lines, &indentation, depth, children[previous])?;
+                continue;
+            }
+            let Some(next) = children.iter().position(|child| !self.is_removed(*child)) else { return Ok(()) };
+            let lines: Vec<String> = lines(Style { broken: true, literals: true, ..style });
+            if next == 0 && self.layout.is_first_on_line(first) {
+                // Comments above the first item stay with it.
+                let at = self.layout.owned_comments_start(first);
+                let ending = self.layout.line_ending(first);
+                let whole = emit::indented(lines, indentation.len()).join(ending);
+                self.push(Edit::insert(at, format!("{whole}{ending}")), depth);
             } else {
-                let ending = self.layout.line_ending(*first);
-                let text: String = lines.iter().map(|line| format!("{line}{ending}{indentation}")).collect();
-                if self.layout.is_first_on_line(*first) {
-                    // Comments above the first item stay with it.
-                    let at = self.layout.owned_comments_start(*first);
-                    let whole: String = lines.iter().map(|line| format!("{indentation}{line}{ending}")).collect();
-                    self.push(Edit::insert(at, whole), depth);
-                } else {
-                    self.push(Edit::insert(*first, text), depth);
-                }
+                let at = self.dash(sequence, children[next])?;
+                self.lines_before(at, &lines, &indentation, depth);
             }
         }
         Ok(())

@@ -79,7 +79,8 @@ impl Renderer<'_> {
                     }
                 })
                 .collect();
-            let Some(child) = children.get(*index) else {
+            let is_kept = |child: &&u32| !self.targets.get(child).is_some_and(|target| target.removed);
+            let Some(child) = children.iter().skip(*index).find(is_kept) else {
                 self.flow_append(sequence, &texts, style)?;
                 continue;
             };

@@ -40,7 +40,7 @@ impl Plan<'_> {
     /// # Errors
     /// When the layout is one that no honest edit is known for.
     pub fn render(&self) -> Result<Rendering, Refusal> {
-        let mut renderer = Renderer::new(self.layout, &self.targets);
+        let mut renderer = Renderer::new(self.layout.clone(), &self.targets);
         let mut removed: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (node, target) in &self.targets {
             if target.removed {
@@ -61,12 +61,11 @@ impl Plan<'_> {
     /// Renders one target alone, to learn of a refusal before it is admitted.
     pub(super) fn try_render(&self, node: u32, target: &Target) -> Result<(), Refusal> {
         let targets = BTreeMap::new();
-        let mut renderer = Renderer::new(self.layout, &targets);
+        let mut renderer = Renderer::new(self.layout.clone(), &targets);
         if target.removed {
-            renderer.removals(self.layout.doc.raw(node).parent, &[node], None)?;
-        } else {
-            renderer.target(node, target)?;
+            return renderer.check_removal(node);
         }
+        renderer.target(node, target)?;
         renderer.finish().map(|_| ())
     }
 
@@ -117,7 +116,7 @@ impl Plan<'_> {
                     }
                 }
             }
-            let children: Vec<u32> = doc.children(*node).collect();
+            let children: Vec<u32> = if target.items.is_empty() { Vec::new() } else { doc.children(*node).collect() };
             for (index, values) in target.items.iter().rev() {
                 for value in values {
                     if *index >= children.len() {
@@ -164,41 +163,44 @@ impl<'a> Renderer<'a> {
     }
 
     fn finish(mut self) -> Result<EditSet, Refusal> {
-        self.keep_unended();
         // Deeper insertions first, so that what ends a nested block stands before its parent's next line.
         self.edits.sort_by_key(|(edit, depth)| (edit.span.start, edit.span.end, std::cmp::Reverse(*depth)));
+        let unended = self.tail.and_then(|start| self.keep_unended(start));
         let mut set = EditSet::default();
         for (edit, _) in self.edits {
+            let at = edit.span;
+            set.insert(edit).map_err(|_| Refusal::Layout { why: "two edits meet here", at })?;
+        }
+        if let Some(edit) = unended {
             let at = edit.span;
             set.insert(edit).map_err(|_| Refusal::Layout { why: "two edits meet here", at })?;
         }
         Ok(set)
     }
 
-    /// A text without final line break that loses its last lines loses the break in front of them too.
-    fn keep_unended(&mut self) {
+    /// A text without final line break that loses its last lines, from `start` on, loses the break in front
+    /// of them too; unless a new line ends the text instead, with a break of its own.
+    fn keep_unended(&self, start: usize) -> Option<Edit> {
         let text = self.layout.text();
-        let Some(mut start) = self.tail else { return };
         let floor = self.layout.doc.slice().start as usize;
-        loop {
-            let shorter = text[floor..start].strip_suffix('\n');
-            let Some(shorter) = shorter.map(|line| line.strip_suffix('\r').unwrap_or(line).len() + floor) else {
-                return;
-            };
-            let meets = |edit: &Edit| edit.span.end as usize > shorter && (edit.span.start as usize) < start;
-            match self.edits.iter().position(|(edit, _)| meets(edit) || edit.span == Span::empty(start)) {
-                None => {
-                    self.edits.push((Edit::delete(shorter, start), 0));
-                    return;
-                }
-                // The lines in front go as well.
-                Some(i) if self.edits[i].0.new.is_empty() && self.edits[i].0.span.end as usize == start => {
-                    start = self.edits[i].0.span.start as usize;
-                }
-                // A new line ends the text instead, with its own break.
-                Some(_) => return,
+        let mut start = start;
+        for (edit, _) in
+            self.edits.iter().rev().filter(|(edit, _)| (edit.span.start as usize) < self.layout.text().len())
+        {
+            let end = edit.span.end as usize;
+            if !edit.new.is_empty() && end == start {
+                return None;
+            }
+            // The lines in front go as well.
+            if edit.new.is_empty() && end == start {
+                start = edit.span.start as usize;
+            } else if end < start {
+                break;
             }
         }
+        let shorter = text[floor..start].strip_suffix('\n')?;
+        let shorter = floor + shorter.strip_suffix('\r').unwrap_or(shorter).len();
+        Some(Edit::delete(shorter, start))
     }
 
     fn push(&mut self, edit: Edit, depth: usize) {

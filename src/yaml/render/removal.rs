@@ -54,17 +54,35 @@ impl Renderer<'_> {
             let spans = self.flow_entries(parent);
             return Ok(doc.children(parent).zip(spans).map(|(child, (start, end))| (child, start, end)).collect());
         }
-        let dashes = self.layout.dashes(parent).ok_or_else(|| self.layout_refusal("an item has no `-`", parent))?;
-        let item = |(child, dash): (u32, usize)| (child, dash, self.layout.end(child).max(dash + 1));
-        Ok(doc.children(parent).zip(dashes).map(item).collect())
+        let item = |child| {
+            let dash = self.dash(parent, child)?;
+            Ok((child, dash, self.layout.end(child).max(dash + 1)))
+        };
+        doc.children(parent).map(item).collect()
+    }
+
+    /// Whether one entry can go; the rest is seen when all removals are known.
+    pub(super) fn check_removal(&self, node: u32) -> Result<(), Refusal> {
+        let doc = self.layout.doc;
+        let parent = doc.raw(node).parent;
+        if doc.raw(parent).kind.is_flow() {
+            let close = doc.raw(parent).span.end as usize - 1;
+            let closed = matches!(self.layout.text().as_bytes().get(close), Some(b'}' | b']'));
+            return if closed { Ok(()) } else { Err(self.layout_refusal("the pair has no braces", parent)) };
+        }
+        let end = match doc.key_of(node) {
+            Some(key) => self.layout.entry_end(key, node),
+            None => self.layout.end(node).max(self.dash(parent, node)? + 1),
+        };
+        let refuse = || self.layout_refusal("more content follows on the line", node);
+        self.layout.line_end(end).map(|_| ()).ok_or_else(refuse)
     }
 
     /// Where the first entry of a block collection starts, `?` and `-` included.
     pub(super) fn first_entry_start(&self, node: u32) -> usize {
-        self.entries(node)
-            .ok()
-            .and_then(|entries| entries.first().map(|(_, start, _)| *start))
-            .unwrap_or(self.layout.doc.raw(node).span.start as usize)
+        let doc = self.layout.doc;
+        let start = doc.raw(node).span.start as usize;
+        if doc.raw(node).kind.is_mapping() { self.layout.entry_start(node + 1) } else { start }
     }
 
     /// The node in front of an entry's value in document order, its key left out.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Renderer;
 use super::slot::Slot;
 use crate::text::Edit;
-use crate::yaml::emit;
+use crate::yaml::emit::{self, Style};
 use crate::yaml::plan::Refusal;
 use crate::yaml::scalar::{Place, double_quoted, is_safe_plain, single_quoted};
 use crate::yaml::tree::{Kind, NONE};
@@ -43,7 +43,7 @@ impl Renderer<'_> {
     /// A scalar in the quotes that `kind` has, if it can have them.
     fn scalar_text(&self, kind: Kind, value: &Value, place: Place) -> String {
         let Value::String(text) = value else {
-            return emit::inline(value, self.layout.style(0), place);
+            return emit::inline(value, Style { json: self.layout.json, ..Style::default() }, place);
         };
         let single = || single_quoted(text).unwrap_or_else(|| double_quoted(text));
         match kind {
@@ -73,7 +73,7 @@ impl Renderer<'_> {
                     && !(at_end_of_text && new.ends_with('\n'));
                 (!fits).then(|| double_quoted(new))
             }
-            other => Some(emit::inline(other, self.layout.style(node), Place::Block)),
+            other => Some(emit::inline(other, Style::default(), Place::Block)),
         };
         if let Some(inline) = inline {
             self.push(Edit::replace(start, end, inline), 0);

@@ -37,8 +37,13 @@ impl Renderer<'_> {
             let start = self.layout.entry_start(key);
             return Ok(Slot::Entry { at: (colon + 1).max(behind_props), column: self.layout.column(start) });
         }
-        let dash = self.layout.dash(parent, node).ok_or_else(|| self.layout_refusal("the item has no `-`", node))?;
+        let dash = self.dash(parent, node)?;
         Ok(Slot::Item { at: (dash + 1).max(behind_props), column: self.layout.column(dash) })
+    }
+
+    /// The `-` of a block sequence item.
+    pub(super) fn dash(&self, sequence: u32, item: u32) -> Result<usize, Refusal> {
+        self.layout.dash(sequence, item).ok_or_else(|| self.layout_refusal("the item has no `-`", item))
     }
 
     /// Puts a new value in the place of one that stands on its key's line: a scalar, an alias, nothing at

@@ -2,11 +2,13 @@
 
 mod campaign;
 mod kubescape;
+mod kyaml;
+mod suite;
 mod support;
 
 use libtest_mimic::Trial;
 
 /// All trials of the YAML layer.
 pub(crate) fn trials() -> Vec<Trial> {
-    [kubescape::trials(), campaign::trials()].into_iter().flatten().collect()
+    [kubescape::trials(), suite::trials(), kyaml::trials(), campaign::trials()].into_iter().flatten().collect()
 }
