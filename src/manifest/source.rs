@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::kinds::{Interest, interest};
 use crate::text::Span;
-use crate::yaml::{self, Document};
+use crate::yaml::{self, Document, Kind, Via};
 
 /// A file (or stream) and its documents.
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ fn read_slot(text: &Arc<str>, slice: Span, is_kustomization: bool) -> Slot {
     let source = &text[slice.range()];
     let state = match interest(source, is_kustomization) {
         Interest::Read => match yaml::parse(text, slice) {
-            Ok(Some(document)) => match (document.template_text(), document.root().get("sops")) {
+            Ok(Some(document)) => match (template_text(&document), document.root().get("sops")) {
                 (Some(at), _) => State::Template(at),
                 (None, Some(sops)) if sops.kind().is_mapping() => State::Encrypted(sops.entry_span()),
                 _ => State::Read(Arc::new(document)),
@@ -109,6 +109,14 @@ fn read_slot(text: &Arc<str>, slice: Span, is_kustomization: bool) -> Slot {
         Interest::Other | Interest::None => State::Other,
     };
     Slot { slice, state }
+}
+
+/// Template text that is valid YAML by accident: `{{ name }}` reads as a mapping with a mapping as key.
+fn template_text(document: &Document) -> Option<Span> {
+    memchr::memmem::find(document.text()[document.slice().range()].as_bytes(), b"{{")?;
+    let nodes = (0..document.len() as u32).filter_map(|id| document.node(id, Via::Here));
+    let mut mappings = nodes.filter(|node| node.kind() == Kind::FlowMapping).map(|node| node.span());
+    mappings.find(|span| document.text()[span.range()].starts_with("{{"))
 }
 
 /// Where template text starts: `{{` outside comments.

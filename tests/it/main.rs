@@ -1,11 +1,14 @@
 //! One integration binary: every suite gives trials with names of their own.
 
+mod architecture;
 mod fixtures;
 mod shared;
+mod suites;
 mod yaml;
 
 fn main() -> std::process::ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials = [fixtures::trials(), yaml::trials()].into_iter().flatten().collect();
+    let trials =
+        [architecture::trials(), fixtures::trials(), suites::trials(), yaml::trials()].into_iter().flatten().collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

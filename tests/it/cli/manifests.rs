@@ -1,0 +1,98 @@
+//! Manifests for the trials of this folder, written for them.
+
+/// Two workloads: one safe fix (`dns-policy`), and one safe and two unsafe ones beside it.
+pub(crate) const BANK: &str = "\
+# What the bank runs.
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: ledger
+spec:
+  template:
+    spec:
+      dnsPolicy: ClusterFirstWithHostNet # left behind
+      containers:
+        - name: ledger
+          image: bank/ledger:1
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: teller
+spec:
+  hostNetwork: true
+  dnsConfig:
+    options:
+      - {name: ndots, value: 5}
+  containers:
+    - name: teller
+      image: bank/teller:1
+      securityContext:
+        runAsUser: 1337
+";
+
+/// Two workloads with safe fixes only.
+pub(crate) const SAFE: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: oven
+spec:
+  template:
+    spec:
+      dnsPolicy: 'ClusterFirstWithHostNet'
+      containers:
+        - {name: oven, image: bakery/oven:2}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  name: flour
+spec:
+  template:
+    spec:
+      containers:
+        - {name: flour, image: bakery/flour:2}
+      dnsConfig:
+        options:
+          - name: ndots
+            value: 5
+";
+
+/// Two workloads that nothing keeps out of the mesh.
+pub(crate) const CLEAN: &str = "\
+apiVersion: v1
+kind: Service
+metadata:
+  name: shelf
+spec:
+  selector: {app: shelf}
+  ports:
+    - {name: http, port: 80}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: shelf
+spec:
+  template:
+    spec:
+      containers:
+        - {name: shelf, image: library/shelf:3}
+";
+
+/// One workload with a safe fix, by name.
+pub(crate) fn left_over(name: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\nspec:\n  template:\n    spec:\n      \
+         dnsPolicy: ClusterFirstWithHostNet\n      containers:\n        - {{name: {name}, image: shop/{name}:1}}\n"
+    )
+}
+
+/// One workload with an unsafe fix, by name.
+pub(crate) fn host(name: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\nspec:\n  template:\n    spec:\n      \
+         hostNetwork: true\n      containers:\n        - {{name: {name}, image: shop/{name}:1}}\n"
+    )
+}

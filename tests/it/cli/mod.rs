@@ -1,0 +1,40 @@
+//! The program as its users run it: exit codes, outputs, files, secrets, terminals and hostile input.
+
+mod corpus;
+mod exits;
+mod files;
+mod hostile;
+mod json;
+mod law;
+mod links;
+mod manifests;
+mod same;
+mod schema;
+mod secrets;
+mod stream;
+mod support;
+mod terminal;
+mod together;
+
+use libtest_mimic::Trial;
+
+/// All trials of the command line.
+pub(crate) fn trials() -> Vec<Trial> {
+    [
+        exits::trials(),
+        stream::trials(),
+        json::trials(),
+        law::trials(),
+        files::trials(),
+        links::trials(),
+        together::trials(),
+        secrets::trials(),
+        terminal::trials(),
+        hostile::trials(),
+        same::trials(),
+        corpus::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
