@@ -1,0 +1,118 @@
+//! A validator for the words of JSON Schema that `docs/report.schema.json` uses. Any other word is a failure.
+
+use serde_json::Value;
+
+/// What in `value` is not as `schema` has it; `root` is the whole schema.
+pub(crate) fn validate(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec<String>) {
+    let mut fault = |what: String| faults.push(format!("{at}: {what}"));
+    let Value::Object(words) = schema else { return fault("the schema is no object".to_owned()) };
+    let mut inner: Vec<(&Value, &Value, String)> = Vec::new();
+    for (word, rule) in words {
+        match word.as_str() {
+            "$schema" | "$id" | "$defs" | "title" | "description" => {}
+            "$ref" => {
+                let pointer = rule.as_str().unwrap_or_default().trim_start_matches('#');
+                match root.pointer(pointer) {
+                    Some(target) => inner.push((target, value, at.to_owned())),
+                    None => fault(format!("nothing at {pointer}")),
+                }
+            }
+            "type" => {
+                let wanted: Vec<&str> = match rule {
+                    Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+                    name => name.as_str().into_iter().collect(),
+                };
+                if !wanted.iter().any(|name| has_type(value, name)) {
+                    fault(format!("{value} is not {wanted:?}"));
+                }
+            }
+            "const" if value == rule => {}
+            "const" => fault(format!("{value} is not {rule}")),
+            "enum" if rule.as_array().is_some_and(|values| values.contains(value)) => {}
+            "enum" => fault(format!("{value} is none of {rule}")),
+            "minimum" => {
+                if value.as_i64().zip(rule.as_i64()).is_some_and(|(value, least)| value < least) {
+                    fault(format!("{value} is less than {rule}"));
+                }
+            }
+            "minItems" => {
+                if value.as_array().zip(rule.as_u64()).is_some_and(|(items, least)| (items.len() as u64) < least) {
+                    fault(format!("fewer than {rule} items"));
+                }
+            }
+            "pattern" => {
+                if let Some(text) = value.as_str()
+                    && !matches(rule.as_str().unwrap_or_default(), text)
+                {
+                    fault(format!("{text:?} is not like {rule}"));
+                }
+            }
+            "required" => {
+                for name in rule.as_array().into_iter().flatten().filter_map(Value::as_str) {
+                    if value.as_object().is_some_and(|object| !object.contains_key(name)) {
+                        fault(format!("`{name}` is not there"));
+                    }
+                }
+            }
+            "properties" => {
+                for (name, schema) in rule.as_object().into_iter().flatten() {
+                    if let Some(value) = value.get(name) {
+                        inner.push((schema, value, format!("{at}/{name}")));
+                    }
+                }
+            }
+            "additionalProperties" => {
+                assert_eq!(rule, &Value::Bool(false), "the only form that is known here");
+                let known = words.get("properties").and_then(Value::as_object);
+                for name in value.as_object().into_iter().flat_map(|object| object.keys()) {
+                    if known.is_none_or(|known| !known.contains_key(name)) {
+                        fault(format!("`{name}` is not in the schema"));
+                    }
+                }
+            }
+            "items" => {
+                for (i, item) in value.as_array().into_iter().flatten().enumerate() {
+                    inner.push((rule, item, format!("{at}/{i}")));
+                }
+            }
+            other => fault(format!("the schema's word `{other}` is not known here")),
+        }
+    }
+    for (schema, value, at) in inner {
+        validate(root, schema, value, &at, faults);
+    }
+}
+
+fn has_type(value: &Value, name: &str) -> bool {
+    match name {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        _ => false,
+    }
+}
+
+/// The patterns of the schema, one by one: no crate for a handful of them.
+fn matches(pattern: &str, text: &str) -> bool {
+    let lower = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    match pattern {
+        "." => text.chars().any(|c| c != '\n'),
+        "^[0-9a-f]{32}$" => text.len() == 32 && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')),
+        "^IST[0-9]{4}$" => {
+            let digits = text.strip_prefix("IST").unwrap_or_default();
+            digits.len() == 4 && digits.chars().all(|c| c.is_ascii_digit())
+        }
+        "^[a-z][a-z0-9]*(-[a-z0-9]+)*$" => {
+            text.starts_with(|c: char| c.is_ascii_lowercase())
+                && text.split('-').all(|word| !word.is_empty() && lower(word))
+        }
+        "^(/([^~/]|~[01])*)*$" => {
+            (text.is_empty() || text.starts_with('/'))
+                && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
+        }
+        other => panic!("the pattern {other} is not known here"),
+    }
+}

@@ -1,0 +1,258 @@
+//! The engine's promises, with rules made for the purpose.
+
+use libtest_mimic::{Failed, Trial};
+use meshfix::config::Options;
+use meshfix::engine::{self, Outcome, Settings, Status};
+use meshfix::manifest::{ResourceName, SourceFile, Workload};
+use meshfix::rule::{Change, Context, Finding, Fix, Level, Meta, Premise, Safety, Transform};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("engine::twelve_pushes_into_one_list_settle_in_one_pass", twelve_pushes),
+        Trial::test("engine::rules_that_undo_each_other_are_named_and_the_others_go_on", fight),
+        Trial::test("engine::a_wrong_edit_is_caught_and_nothing_is_written", sabotage),
+        Trial::test("engine::equal_claims_wait_and_look_again", claims),
+        Trial::test("engine::a_change_waits_when_its_premise_is_edited", premises),
+        Trial::test("engine::a_change_over_two_files_is_whole_or_not_at_all", whole_changes),
+        Trial::test("engine::files_that_share_a_change_are_one_write_unit", write_units),
+        Trial::test("engine::a_rule_waits_for_the_rules_before_it", waiting),
+        Trial::test("engine::the_order_of_files_does_not_matter", file_order),
+    ]
+}
+
+type Check = fn(&Meta, &Context<'_>, &mut Vec<Finding>);
+
+/// A rule that a test makes up.
+struct Rule {
+    meta: Meta,
+    check: Check,
+}
+
+impl Transform for Rule {
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
+        (self.check)(&self.meta, cx, findings);
+    }
+}
+
+fn rule(name: &'static str, check: Check) -> Rule {
+    let meta = Meta {
+        name,
+        summary: "",
+        docs: "",
+        level: Level::Error,
+        after: &[],
+        istio: None,
+        example: "",
+        safety: Some(Safety::Safe),
+    };
+    Rule { meta, check }
+}
+
+fn run(files: &[(&str, String)], rules: &[&dyn Transform], sabotage: bool) -> Outcome {
+    let options = Options::default();
+    let sources =
+        files.iter().filter_map(|(name, text)| SourceFile::read((*name).to_owned(), text.as_str().into(), None));
+    engine::run(
+        sources.collect(),
+        &Settings { rules: rules.to_vec(), options: &options, unsafe_fixes: false, sabotage },
+    )
+}
+
+fn deployment(name: &str, fields: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\nspec:\n  template:\n    spec:\n      containers: []\n{fields}"
+    )
+}
+
+fn finding(meta: &Meta, workload: Workload<'_>, change: Change) -> Finding {
+    let fix = Fix { title: "do it".to_owned(), safety: Safety::Safe, consequence: String::new(), change };
+    Finding::new(meta, workload, workload.pod, format!("{} is not done", meta.name)).fix(workload, fix)
+}
+
+fn after(outcome: &Outcome, file: usize) -> String {
+    let changed = outcome.changed.iter().find(|changed| changed.file.0 as usize == file);
+    changed.map_or_else(|| outcome.files[file].text.to_string(), |changed| changed.after.to_string())
+}
+
+fn ensure(holds: bool, what: impl std::fmt::Debug) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(format!("{what:#?}").into()) }
+}
+
+fn twelve_pushes() -> Result<(), Failed> {
+    let twelve = rule("twelve", |meta, cx, findings| {
+        for workload in cx.inventory.workloads() {
+            for number in 0..12 {
+                let name = format!("host-{number}");
+                let aliases = workload.pod.get("hostAliases").into_iter().flat_map(meshfix::manifest::Field::items);
+                if !aliases.into_iter().any(|alias| alias.text_at(&["ip"]) == name) {
+                    let mut change = Change::default();
+                    change.push(workload.pod, &["hostAliases"], serde_json::json!({"ip": name}));
+                    findings.push(finding(meta, workload, change));
+                }
+            }
+        }
+    });
+    for fields in ["      hostAliases:\n      - ip: first\n", ""] {
+        let outcome = run(&[("a.yaml", deployment("web", fields))], &[&twelve], false);
+        ensure(outcome.passes == 1 && after(&outcome, 0).matches("- ip: host-").count() == 12, &outcome)?;
+    }
+    Ok(())
+}
+
+fn set_grace(meta: &Meta, cx: &Context<'_>, findings: &mut Vec<Finding>, from: i64, to: i64) {
+    for workload in cx.inventory.workloads() {
+        if let Some(field) =
+            workload.pod.get("terminationGracePeriodSeconds").filter(|field| field.as_i64() == Some(from))
+        {
+            let mut change = Change::default();
+            change.set(field, to);
+            findings.push(finding(meta, workload, change));
+        }
+    }
+}
+
+fn fight() -> Result<(), Failed> {
+    let up = rule("up", |meta, cx, findings| set_grace(meta, cx, findings, 10, 20));
+    let down = rule("down", |meta, cx, findings| set_grace(meta, cx, findings, 20, 10));
+    let other = rule("other", |meta, cx, findings| {
+        for workload in cx.inventory.workloads().filter(|workload| workload.pod.get("hostname").is_none()) {
+            let mut change = Change::default();
+            change.insert(workload.pod, &["hostname"], "web", &[]);
+            findings.push(finding(meta, workload, change));
+        }
+    });
+    let files = [("a.yaml", deployment("web", "      terminationGracePeriodSeconds: 10\n"))];
+    let outcome = run(&files, &[&up, &down, &other], false);
+    ensure(outcome.fighting == ["down", "up"], &outcome.fighting)?;
+    ensure(after(&outcome, 0).contains("hostname: web"), after(&outcome, 0))?;
+    ensure(
+        outcome
+            .open()
+            .any(|reported| matches!(&reported.status, Status::Refused(reason) if reason.contains("down, up"))),
+        &outcome.findings,
+    )
+}
+
+fn sabotage() -> Result<(), Failed> {
+    let up = rule("up", |meta, cx, findings| set_grace(meta, cx, findings, 10, 20));
+    let files = [("a.yaml", deployment("web", "      terminationGracePeriodSeconds: 10\n"))];
+    let outcome = run(&files, &[&up], true);
+    ensure(outcome.changed.is_empty() && outcome.internal.len() == 1, &outcome)?;
+    ensure(outcome.internal[0].contains("does not have the value that was meant"), &outcome.internal)
+}
+
+fn claims() -> Result<(), Failed> {
+    let port = rule("port", |meta, cx, findings| {
+        let taken = |number: i64| {
+            cx.inventory
+                .workloads()
+                .any(|workload| workload.pod.get("priority").and_then(|field| field.as_i64()) == Some(number))
+        };
+        for workload in cx.inventory.workloads().filter(|workload| workload.pod.get("priority").is_none()) {
+            let free = (1..).find(|number| !taken(*number)).unwrap_or(0);
+            let mut change = Change::default();
+            change.premises.push(Premise::Claim { owner: ResourceName::default(), key: format!("priority:{free}") });
+            change.insert(workload.pod, &["priority"], free, &[]);
+            findings.push(finding(meta, workload, change));
+        }
+    });
+    let files = [("a.yaml", deployment("a", "")), ("b.yaml", deployment("b", "")), ("c.yaml", deployment("c", ""))];
+    let outcome = run(&files, &[&port], false);
+    let all = (0..3).map(|file| after(&outcome, file)).collect::<String>();
+    ensure((1..=3).all(|number| all.matches(&format!("priority: {number}\n")).count() == 1), all)
+}
+
+fn premises() -> Result<(), Failed> {
+    let first = rule("first", |meta, cx, findings| set_grace(meta, cx, findings, 10, 20));
+    // Copies a field that `first` changes in the same pass: it must see the new value.
+    let copy = rule("second", |meta, cx, findings| {
+        for workload in cx.inventory.workloads() {
+            let (Some(field), None) = (workload.pod.get("terminationGracePeriodSeconds"), workload.pod.get("priority"))
+            else {
+                continue;
+            };
+            let mut change = Change::default();
+            change.rely_on(field);
+            change.insert(workload.pod, &["priority"], field.as_i64().unwrap_or_default(), &[]);
+            findings.push(finding(meta, workload, change));
+        }
+    });
+    let files = [("a.yaml", deployment("web", "      terminationGracePeriodSeconds: 10\n"))];
+    for rules in [[&first as &dyn Transform, &copy], [&copy, &first]] {
+        let text = after(&run(&files, &rules, false), 0);
+        ensure(text.contains("terminationGracePeriodSeconds: 20"), &text)?;
+        if rules[0].meta().name == "first" {
+            ensure(text.contains("priority: 20"), &text)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sets a field in all workloads at once, in one change.
+fn all_at_once(meta: &Meta, cx: &Context<'_>, findings: &mut Vec<Finding>) {
+    let mut change = Change::default();
+    let fields = cx.inventory.workloads().filter_map(|workload| workload.pod.get("terminationGracePeriodSeconds"));
+    for field in fields.filter(|field| field.as_i64() == Some(10)) {
+        change.set(field, 20);
+    }
+    if let Some(workload) = cx.inventory.workloads().next().filter(|_| !change.ops.is_empty()) {
+        findings.push(finding(meta, workload, change));
+    }
+}
+
+fn whole_changes() -> Result<(), Failed> {
+    let all = rule("all", all_at_once);
+    let plain = || deployment("a", "      terminationGracePeriodSeconds: 10\n");
+    // The second one is an anchor that another field uses: it can't change alone.
+    let shared = deployment("b", "      terminationGracePeriodSeconds: &ten 10\n      priority: *ten\n");
+    let outcome = run(&[("a.yaml", plain()), ("b.yaml", shared)], &[&all], false);
+    ensure(outcome.changed.is_empty(), &outcome)?;
+    ensure(
+        outcome.open().any(|reported| matches!(&reported.status, Status::Refused(reason) if reason.contains("&ten"))),
+        &outcome.findings,
+    )?;
+    let outcome = run(&[("a.yaml", plain()), ("b.yaml", plain())], &[&all], false);
+    ensure(outcome.changed.len() == 2, &outcome)
+}
+
+fn write_units() -> Result<(), Failed> {
+    let all = rule("all", all_at_once);
+    let grace = |name| deployment(name, "      terminationGracePeriodSeconds: 10\n");
+    let outcome = run(&[("a.yaml", grace("a")), ("b.yaml", grace("b")), ("c.yaml", grace("c"))], &[&all], false);
+    ensure(outcome.units.len() == 1 && outcome.units[0].len() == 3, &outcome.units)?;
+    let up = rule("up", |meta, cx, findings| set_grace(meta, cx, findings, 10, 20));
+    let outcome = run(&[("a.yaml", grace("a")), ("b.yaml", grace("b"))], &[&up], false);
+    ensure(outcome.units.len() == 2, &outcome.units)
+}
+
+fn waiting() -> Result<(), Failed> {
+    let first = rule("first", |meta, cx, findings| set_grace(meta, cx, findings, 10, 20));
+    let mut second = rule("second", |meta, cx, findings| {
+        for workload in cx.inventory.workloads().filter(|workload| workload.pod.get("priority").is_none()) {
+            let Some(field) = workload.pod.get("terminationGracePeriodSeconds") else { continue };
+            let mut change = Change::default();
+            change.insert(workload.pod, &["priority"], field.as_i64().unwrap_or_default(), &[]);
+            findings.push(finding(meta, workload, change));
+        }
+    });
+    second.meta.after = &["first"];
+    let files = [("a.yaml", deployment("web", "      terminationGracePeriodSeconds: 10\n"))];
+    for rules in [[&first as &dyn Transform, &second], [&second, &first]] {
+        let text = after(&run(&files, &rules, false), 0);
+        ensure(text.contains("priority: 20"), text)?;
+    }
+    Ok(())
+}
+
+fn file_order() -> Result<(), Failed> {
+    let up = rule("up", |meta, cx, findings| set_grace(meta, cx, findings, 10, 20));
+    let grace = |name| deployment(name, "      terminationGracePeriodSeconds: 10\n");
+    let (a, b) = (("a.yaml", grace("a")), ("b.yaml", grace("b")));
+    let forth = run(&[a.clone(), b.clone()], &[&up], false);
+    let back = run(&[b, a], &[&up], false);
+    ensure(after(&forth, 0) == after(&back, 1) && after(&forth, 1) == after(&back, 0), &back)
+}
