@@ -110,7 +110,9 @@ fn finding(cx: &Context<'_>, workload: Workload<'_>, first: Field<'_>, wrong: &[
     if cx.options.profile == Profile::Istio && !only_quotes {
         return finding.level(Level::Info);
     }
-    let (title, safety, consequence) = if only_quotes {
+    let (title, safety, consequence) = if only_quotes && cx.inventory.may_be_patched(workload, &["dnsConfig"]) {
+        (format!("quote {wanted}"), Safety::Unsafe, "a kustomize patch may set it too")
+    } else if only_quotes {
         (format!("quote {wanted}"), Safety::Safe, "")
     } else {
         (format!("set `ndots` to \"{wanted}\""), Safety::Unsafe, SEARCH_LIST)

@@ -63,12 +63,16 @@ fn finding(cx: &Context<'_>, workload: Workload<'_>, field: Field<'_>, policy: &
     change.set(field, "ClusterFirst");
     let title = "set `dnsPolicy: ClusterFirst`".to_owned();
     if policy == "ClusterFirstWithHostNet" {
-        // Without hostNetwork the kubelet treats it as ClusterFirst; a patch may bring hostNetwork later.
-        let patched = workload.resource.is_fragment
-            || cx.inventory.patches_of(workload).any(|patch| patch.pod.get("dnsPolicy").is_some());
+        // Without hostNetwork the kubelet treats it as ClusterFirst.
+        let left_over = "`dnsPolicy: ClusterFirstWithHostNet` without `hostNetwork`".to_owned();
+        if cx.inventory.may_be_patched(workload, &["hostNetwork"]) {
+            let reason = "a kustomize patch may bring `hostNetwork`, and then the policy is right; look at what kustomize builds";
+            return Finding { message: left_over, refusal: Some(reason.to_owned()), ..finding }.level(Level::Info);
+        }
+        let patched = cx.inventory.may_be_patched(workload, &["dnsPolicy"]);
         let safety = if patched { Safety::Unsafe } else { Safety::Safe };
-        let consequence = if patched { "a kustomize patch is merged with it" } else { "" };
-        return Finding { message: "`dnsPolicy: ClusterFirstWithHostNet` without `hostNetwork`".to_owned(), ..finding }
+        let consequence = if patched { "a kustomize patch sets the policy too" } else { "" };
+        return Finding { message: left_over, ..finding }
             .help(
                 "it is meant for pods in the node's network; without that it means ClusterFirst, which says so plainly",
             )

@@ -1,5 +1,6 @@
 //! Which Services select which pods, in repositories that hold more than one cluster's manifests.
 
+use super::field::Field;
 use super::inventory::Inventory;
 use super::resource::ResourceId;
 use super::workload::Workload;
@@ -16,22 +17,40 @@ pub struct Association {
 impl Inventory<'_> {
     /// The Services that select the workload's pods.
     pub fn services_of(&self, workload: Workload<'_>) -> Association {
-        let selecting: Vec<ResourceId> = self.services().filter(|service| self.selects(*service, workload)).collect();
-        self.associate(workload.id, &selecting, |service| {
-            let all = self.workloads().filter(|other| !other.resource.is_fragment && self.selects(service, *other));
-            all.map(|other| other.id).collect()
-        })
+        let selecting = self.selecting(workload);
+        self.associate(workload.id, &selecting, |service| self.selected(service))
     }
 
     /// The workloads whose pods the Service selects.
     pub fn workloads_of(&self, service: ResourceId) -> Association {
-        let all =
-            self.workloads().filter(|workload| !workload.resource.is_fragment && self.selects(service, *workload));
-        let selected: Vec<ResourceId> = all.map(|workload| workload.id).collect();
-        self.associate(service, &selected, |workload| {
-            let Some(workload) = self.workload(workload) else { return Vec::new() };
-            self.services().filter(|other| self.selects(*other, workload)).collect()
+        self.associate(service, &self.selected(service), |workload| {
+            self.workload(workload).map_or_else(Vec::new, |workload| self.selecting(workload))
         })
+    }
+
+    /// Every Service that selects the workload's pods, wherever it stands.
+    fn selecting(&self, workload: Workload<'_>) -> Vec<ResourceId> {
+        let pairs = workload
+            .labels()
+            .into_iter()
+            .flat_map(Field::entries)
+            .filter_map(|(key, value)| Some((key, value.text()?)));
+        let mut services: Vec<ResourceId> =
+            pairs.flat_map(|(key, value)| self.services_by_label(&key, value)).copied().collect();
+        services.sort_unstable();
+        services.dedup();
+        services.retain(|service| self.selects(*service, workload));
+        services
+    }
+
+    /// Every workload that the Service selects, wherever it stands; patches are no workloads of their own.
+    fn selected(&self, service: ResourceId) -> Vec<ResourceId> {
+        let selector = self.root(service).and_then(|root| root.at(&["spec", "selector"]));
+        let first = selector.into_iter().flat_map(Field::entries).find_map(|(key, value)| Some((key, value.text()?)));
+        let Some((key, value)) = first else { return Vec::new() };
+        let candidates = self.workloads_by_label(&key, value).iter().filter_map(|id| self.workload(*id));
+        let selected = candidates.filter(|workload| !workload.resource.is_fragment && self.selects(service, *workload));
+        selected.map(|workload| workload.id).collect()
     }
 
     /// Candidates that are nearest to `asker`, and those to which `asker` is nearest.
@@ -83,8 +102,7 @@ impl Inventory<'_> {
     pub fn selects(&self, service: ResourceId, workload: Workload<'_>) -> bool {
         let Some(selector) = self.root(service).and_then(|root| root.at(&["spec", "selector"])) else { return false };
         let selector: Vec<_> = selector.entries().collect();
-        let labels =
-            |(key, value): &(std::borrow::Cow<'_, str>, super::Field<'_>)| workload.pod_label(key) == value.text();
+        let labels = |(key, value): &(std::borrow::Cow<'_, str>, Field<'_>)| workload.pod_label(key) == value.text();
         !selector.is_empty() && selector.iter().all(labels) && self.share_a_namespace(service, workload.id)
     }
 

@@ -1,5 +1,6 @@
 //! Everything that the files hold, built once a pass, and the questions that rules ask of it by name.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use super::field::Field;
@@ -11,6 +12,9 @@ use super::workload::Workload;
 use crate::config::Options;
 use crate::text::FileId;
 use crate::yaml::Via;
+
+/// Resources by label; made when it is first asked for.
+type LabelIndex = OnceCell<HashMap<(String, String), Vec<ResourceId>>>;
 
 /// How far `kind: List` may nest; the API has one level.
 const LIST_DEPTH: usize = 4;
@@ -32,6 +36,9 @@ pub struct Inventory<'a> {
     placements: Vec<Vec<Placement>>,
     workloads: Vec<ResourceId>,
     services: Vec<ResourceId>,
+    /// Services by the first label of their selector, and workloads by each label of their pods.
+    services_by_label: LabelIndex,
+    workloads_by_label: LabelIndex,
     namespaces: HashMap<String, Vec<ResourceId>>,
     kustomizations: Kustomizations,
     /// Patches of workloads, by kind and name.
@@ -53,6 +60,8 @@ impl<'a> Inventory<'a> {
             placements: Vec::with_capacity(resources.len()),
             workloads: Vec::new(),
             services: Vec::new(),
+            services_by_label: OnceCell::new(),
+            workloads_by_label: OnceCell::new(),
             namespaces: HashMap::new(),
             fragments: HashMap::new(),
             kustomizations,
@@ -156,6 +165,24 @@ impl<'a> Inventory<'a> {
         self.services.iter().copied()
     }
 
+    /// The Services whose selector starts with this label.
+    pub(super) fn services_by_label(&self, key: &str, value: &str) -> &[ResourceId] {
+        let index = self.services_by_label.get_or_init(|| {
+            let selector = |id: ResourceId| self.root(id)?.at(&["spec", "selector"]);
+            index_by_label(self.services().filter_map(|id| Some((id, selector(id)?))), 1)
+        });
+        index.get(&(key.to_owned(), value.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
+    /// The workloads whose pods have this label.
+    pub(super) fn workloads_by_label(&self, key: &str, value: &str) -> &[ResourceId] {
+        let index = self.workloads_by_label.get_or_init(|| {
+            let labelled = self.workloads().filter_map(|workload| Some((workload.id, workload.labels()?)));
+            index_by_label(labelled, usize::MAX)
+        });
+        index.get(&(key.to_owned(), value.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
     /// A label of a Namespace object in the files.
     pub fn namespace_label(&self, namespace: &str, label: &str) -> Option<&'a str> {
         let ids = self.namespaces.get(namespace)?;
@@ -179,6 +206,13 @@ impl<'a> Inventory<'a> {
             .filter_map(|id| self.workload(id))
     }
 
+    /// True when a kustomize patch may change one of these fields of the workload: a patch file that has it, a
+    /// patch written into a kustomization, or one that was not read.
+    pub fn may_be_patched(&self, workload: Workload<'_>, fields: &[&str]) -> bool {
+        let by_file = self.patches_of(workload).any(|patch| fields.iter().any(|field| patch.pod.get(field).is_some()));
+        workload.resource.is_fragment || by_file || self.kustomizations.may_patch(workload.resource.file, fields)
+    }
+
     /// The workloads that a kustomize patch changes.
     pub fn patched_by(&self, patch: Workload<'_>) -> Vec<Workload<'_>> {
         let name = &patch.resource.name;
@@ -190,6 +224,22 @@ impl<'a> Inventory<'a> {
         };
         if patch.resource.is_fragment { self.workloads().filter(is_target).collect() } else { Vec::new() }
     }
+}
+
+/// Each resource under the first `most` of its labels.
+fn index_by_label<'f>(
+    resources: impl Iterator<Item = (ResourceId, Field<'f>)>,
+    most: usize,
+) -> HashMap<(String, String), Vec<ResourceId>> {
+    let mut index: HashMap<(String, String), Vec<ResourceId>> = HashMap::new();
+    for (id, labels) in resources {
+        for (key, value) in labels.entries().take(most) {
+            if let Some(value) = value.text() {
+                index.entry((key.into_owned(), value.to_owned())).or_default().push(id);
+            }
+        }
+    }
+    index
 }
 
 /// The top node of each document that was read.

@@ -18,6 +18,10 @@ struct Kustomization {
     resources: Vec<String>,
     /// Files that it names as patches.
     patches: Vec<FileId>,
+    /// The text of patches that are written into it.
+    inline: Vec<String>,
+    /// True when it names a patch that was not read: a list of JSON Patch operations, or a file that is not there.
+    has_unread_patch: bool,
 }
 
 /// All kustomizations of a workspace.
@@ -29,6 +33,8 @@ pub(super) struct Kustomizations {
     patch_files: BTreeSet<FileId>,
     /// For each patch file, the files whose resources it may change.
     patched: HashMap<FileId, BTreeSet<FileId>>,
+    /// For each kustomization, the files that its patches may change.
+    reach: BTreeMap<FileId, BTreeSet<FileId>>,
 }
 
 impl Kustomizations {
@@ -53,14 +59,19 @@ impl Kustomizations {
                 items.filter_map(|item| item.get("path")?.text()).map(|path| join(source.folder(), path)).collect()
             };
             let resources = ["resources", "bases", "components"].into_iter().flat_map(texts).collect();
-            let patches = paths_in("patches")
-                .into_iter()
-                .chain(texts("patchesStrategicMerge"))
-                .chain(paths_in("patchesJson6902"));
-            let patches = patches.filter_map(|path| by_name.get(path.as_str()).copied()).collect();
+            let strategic = root.get("patchesStrategicMerge").into_iter().flat_map(crate::yaml::Node::items);
+            let (inline, named): (Vec<&str>, Vec<&str>) =
+                strategic.filter_map(|item| item.text()).partition(|text| text.contains('\n'));
+            let named = named.into_iter().map(|path| join(source.folder(), path));
+            let paths: Vec<String> = named.chain(paths_in("patches")).chain(paths_in("patchesJson6902")).collect();
+            let patches: Vec<FileId> = paths.iter().filter_map(|path| by_name.get(path.as_str()).copied()).collect();
+            let has_unread_patch = patches.len() < paths.len();
+            let written = ["patches", "patchesJson6902"].into_iter().filter_map(|key| root.get(key));
+            let written = written.flat_map(crate::yaml::Node::items).filter_map(|item| item.get("patch")?.text());
+            let inline = inline.into_iter().chain(written).map(str::to_owned).collect();
             let namespace =
                 root.get("namespace").and_then(|node| node.text()).filter(|text| !text.is_empty()).map(str::to_owned);
-            all.by_file.insert(file, Kustomization { namespace, resources, patches });
+            all.by_file.insert(file, Kustomization { namespace, resources, patches, inline, has_unread_patch });
         }
         all.patch_files = all.by_file.values().flat_map(|one| one.patches.iter().copied()).collect();
         all.resolve(files, &by_name);
@@ -121,6 +132,7 @@ impl Kustomizations {
                     below.extend(closure.iter().copied());
                 }
             }
+            self.reach.insert(*file, below.clone());
             for patch in &one.patches {
                 self.patched.entry(*patch).or_default().extend(below.iter().copied());
                 let holders: Vec<_> = closures
@@ -141,6 +153,15 @@ impl Kustomizations {
     /// True when the patch file may change resources of `file`.
     pub(super) fn patches(&self, patch: FileId, file: FileId) -> bool {
         self.patched.get(&patch).is_some_and(|files| files.contains(&file))
+    }
+
+    /// True when a patch that is no file of manifests may change one of these fields in `file`.
+    pub(super) fn may_patch(&self, file: FileId, fields: &[&str]) -> bool {
+        let holders =
+            self.by_file.iter().filter(|(id, _)| self.reach.get(id).is_some_and(|files| files.contains(&file)));
+        holders.into_iter().any(|(_, one)| {
+            one.has_unread_patch || one.inline.iter().any(|text| fields.iter().any(|field| text.contains(field)))
+        })
     }
 
     /// Where a resource of `file` is deployed that names the namespace `own` itself.

@@ -69,9 +69,14 @@ impl<'a> Workload<'a> {
             .chain(list("ephemeralContainers", Role::Ephemeral))
     }
 
+    /// The pod's labels.
+    pub fn labels(self) -> Option<Field<'a>> {
+        self.pod_metadata?.get("labels")
+    }
+
     /// A label of the pod.
     pub fn pod_label(self, name: &str) -> Option<&'a str> {
-        self.pod_metadata?.at(&["labels", name])?.text()
+        self.labels()?.get(name)?.text()
     }
 
     /// An annotation of the pod.

@@ -244,14 +244,10 @@ fn full_disk() {
 }
 
 fn select_none() {
-    let odd: &[(&str, &[u8])] = &[
-        ("crlf.yaml", &BANK.replace('\n', "\r\n").into_bytes()),
-        ("bom.yaml", format!("\u{feff}{BANK}").as_bytes()),
-        ("end.yaml", BANK.trim_end().as_bytes()),
-    ]
-    .map(|(name, text)| (name, Box::leak(text.to_vec().into_boxed_slice()) as &[u8]));
     let world = World::new();
-    odd.iter().for_each(|(name, text)| world.write(name, text));
+    world.write("crlf.yaml", BANK.replace('\n', "\r\n"));
+    world.write("bom.yaml", format!("\u{feff}{BANK}"));
+    world.write("end.yaml", BANK.trim_end());
     let before = world.files();
     for mode in [&["--select", "none"][..], &["--select", "none", "--unsafe", "--write"], &["--select=none", "--check"]] {
         let ran = world.run(mode).with(0);
