@@ -3,7 +3,7 @@
 use std::fs::{self, File, Metadata};
 use std::io::Read as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::walk::{self, Entry};
 use crate::manifest::SourceFile;
@@ -81,22 +81,37 @@ impl Reader {
         let opened = fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
         let (mut file, metadata) = match opened.and_then(|file| file.metadata().map(|metadata| (file, metadata))) {
             Ok(opened) => opened,
-            Err(error) => return skipped(reason(&error)),
+            // A socket can't be opened at all.
+            Err(error) => match fs::metadata(path).ok().and_then(|metadata| special(&metadata)) {
+                Some(what) => return skipped(format!("it is a {what}, not a file")),
+                None => return skipped(reason(&error)),
+            },
         };
         if let Some(what) = special(&metadata) {
             return skipped(format!("it is a {what}, not a file"));
         }
-        if metadata.len() > self.max_file_size {
+        let too_large = || {
             let mib = self.max_file_size >> 20;
-            return skipped(format!("it is larger than {mib} MiB; `--max-file-size` reads it all the same"));
+            skipped(format!("it is larger than {mib} MiB; `--max-file-size` reads it all the same"))
+        };
+        if metadata.len() > self.max_file_size {
+            return too_large();
         }
-        if let Err(error) = read_into(&mut file, &metadata, buffer) {
+        if let Err(error) = self.read_into(&mut file, &metadata, buffer) {
             return skipped(reason(&error));
+        }
+        // It grew since its size was asked for.
+        if buffer.len() as u64 > self.max_file_size {
+            return too_large();
         }
         let text = match std::str::from_utf8(buffer) {
             Ok(text) => text,
             Err(error) => return skipped(encoding(buffer, error.valid_up_to())),
         };
+        if path.to_str().is_none() {
+            // No diff could name it.
+            return skipped("its name is not UTF-8; rename it".to_owned());
+        }
         let name = self.name(path);
         if !SourceFile::is_worth_reading(&name, text) {
             return Read::Nothing;
@@ -107,19 +122,31 @@ impl Reader {
         }
     }
 
+    fn read_into(&self, file: &mut File, metadata: &Metadata, buffer: &mut Vec<u8>) -> std::io::Result<()> {
+        buffer.clear();
+        buffer.reserve(usize::try_from(metadata.len()).unwrap_or(0) + 1);
+        file.take(self.max_file_size + 1).read_to_end(buffer).map(|_| ())
+    }
+
     /// The path as reports show it: from the current folder where it lies below, with `/`.
     pub(super) fn name(&self, path: &Path) -> String {
-        let path = path.strip_prefix(&self.here).unwrap_or(path);
-        let parts: Vec<_> = path.components().filter(|part| *part != std::path::Component::CurDir).collect();
-        let path: PathBuf = parts.into_iter().collect();
-        path.to_string_lossy().into_owned()
+        let path = self.plain(path);
+        if path.as_os_str().is_empty() { ".".to_owned() } else { path.to_string_lossy().into_owned() }
     }
-}
 
-fn read_into(file: &mut File, metadata: &Metadata, buffer: &mut Vec<u8>) -> std::io::Result<()> {
-    buffer.clear();
-    buffer.reserve(usize::try_from(metadata.len()).unwrap_or(0) + 1);
-    file.read_to_end(buffer).map(|_| ())
+    /// The path from the current folder where it lies below, without `.` parts.
+    pub(super) fn plain(&self, path: &Path) -> PathBuf {
+        let path = path.strip_prefix(&self.here).unwrap_or(path);
+        path.components().filter(|part| *part != Component::CurDir).collect()
+    }
+
+    /// The path without links and `..` where it leads below the current folder: `git apply` takes no other.
+    pub(super) fn direct(&self, path: &Path) -> PathBuf {
+        match fs::canonicalize(path) {
+            Ok(real) if real.starts_with(&self.here) => self.plain(&real),
+            _ => path.to_owned(),
+        }
+    }
 }
 
 /// What a path is that is no ordinary file.
@@ -151,7 +178,7 @@ fn held(path: &Path, metadata: &Metadata) -> Option<String> {
 }
 
 /// An I/O error in the system's words, without the number.
-pub(super) fn reason(error: &std::io::Error) -> String {
+pub(crate) fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     let end = text.find(" (os error").unwrap_or(text.len());
     text[..end].to_lowercase()

@@ -19,17 +19,20 @@ pub(super) struct Entry {
 pub(super) fn walk(paths: &[PathBuf], threads: usize, reader: &Reader) -> Vec<Read> {
     let roots: Vec<PathBuf> = paths.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
     let mut reads = Vec::new();
-    let mut folders: Vec<&PathBuf> = Vec::new();
+    let mut folders: Vec<PathBuf> = Vec::new();
     let mut buffer = Vec::new();
     for path in paths {
         match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => folders.push(path),
+            Ok(metadata) if metadata.is_dir() => {
+                let folder = reader.direct(path);
+                folders.push(if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder });
+            }
             Ok(_) => {
                 // A symbolic link is edited, and shown, as its target.
                 let target = if path.is_symlink() {
                     fs::canonicalize(path).unwrap_or_else(|_| path.clone())
                 } else {
-                    path.clone()
+                    reader.direct(path)
                 };
                 reads.push(reader.read(&Entry { path: target, named: true }, &mut buffer));
             }
@@ -67,7 +70,7 @@ impl Worker<'_> {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                self.own.push(Read::Skipped { name: "walk".to_owned(), reason: error.to_string(), named: false });
+                self.own.push(self.unreadable(&error));
                 return;
             }
         };
@@ -75,7 +78,7 @@ impl Worker<'_> {
         if kind.is_dir() || !is_manifest_name(entry.path()) {
             return;
         }
-        let path = entry.into_path();
+        let path = self.reader.plain(entry.path());
         let read = if kind.is_symlink() {
             self.follow(&path)
         } else {
@@ -84,6 +87,32 @@ impl Worker<'_> {
         if !matches!(read, Read::Nothing) {
             self.own.push(read);
         }
+    }
+
+    /// What the walk itself could not read; an error at depth 0 is a path that the user named.
+    fn unreadable(&self, error: &ignore::Error) -> Read {
+        let mut inner = error;
+        let (mut path, mut named) = (None, false);
+        loop {
+            inner = match inner {
+                ignore::Error::WithPath { path: at, err } => {
+                    path = Some(at);
+                    err
+                }
+                ignore::Error::WithDepth { depth, err } => {
+                    named = *depth == 0;
+                    err
+                }
+                ignore::Error::WithLineNumber { err, .. } => err,
+                _ => break,
+            };
+        }
+        let name = path.map_or_else(|| "a folder".to_owned(), |path| self.reader.name(path));
+        let reason = match inner {
+            ignore::Error::Io(error) => reason(error),
+            other => other.to_string(),
+        };
+        Read::Skipped { name, reason, named }
     }
 
     /// A link inside the given paths is read as its target; one that leads out of them is left alone.

@@ -12,9 +12,15 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Gid, Uid, XattrFlags};
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 use super::files::reason;
+
+/// How much of a file's name its temporary file carries, in bytes.
+const LONGEST_STEM: usize = 200;
+
+/// The longest list of attributes, and the longest attribute (`XATTR_LIST_MAX`, `XATTR_SIZE_MAX`).
+const LONGEST_ATTRIBUTES: usize = 1 << 16;
 
 /// A file to write.
 #[derive(Debug)]
@@ -97,18 +103,22 @@ fn folder(path: &Path) -> &Path {
 }
 
 /// Writes `text` beside `path`, with the file's own mode, owner and attributes, and syncs it.
-fn prepare(path: &Path, text: &str) -> Result<NamedTempFile, Error> {
+///
+/// What comes back holds no open file: a set may have more files than a process may open.
+fn prepare(path: &Path, text: &str) -> Result<TempPath, Error> {
     let fail = |what| move |source| Error::Io { path: path.to_owned(), what, source };
     let metadata = fs::symlink_metadata(path).map_err(fail("can't be read"))?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // File systems take names of 255 bytes, this one is longer than the file's own.
+    let end = (0..=name.len().min(LONGEST_STEM)).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
     let mut temporary = tempfile::Builder::new()
-        .prefix(&format!(".{name}.meshfix-"))
+        .prefix(&format!(".{}.meshfix-", &name[..end]))
         .tempfile_in(folder(path))
         .map_err(fail("a file beside it can't be made"))?;
     temporary.write_all(text.as_bytes()).map_err(fail("its new text can't be written"))?;
     copy_metadata(path, &metadata, temporary.as_file()).map_err(fail("its mode, owner or attributes can't be kept"))?;
     temporary.as_file().sync_all().map_err(fail("its new text can't be synced"))?;
-    Ok(temporary)
+    Ok(temporary.into_temp_path())
 }
 
 fn copy_metadata(path: &Path, metadata: &Metadata, to: &File) -> io::Result<()> {
@@ -122,17 +132,14 @@ fn copy_metadata(path: &Path, metadata: &Metadata, to: &File) -> io::Result<()> 
 
 /// Copies extended attributes, access control lists and security labels among them.
 fn copy_attributes(path: &Path, to: &File) -> io::Result<()> {
-    let size = match rustix::fs::llistxattr(path, &mut [0u8; 0][..]) {
-        Ok(size) if size > 0 => size,
-        // None, or a file system without them.
-        _ => return Ok(()),
+    let mut names = vec![0; LONGEST_ATTRIBUTES];
+    let size = match rustix::fs::llistxattr(path, &mut names[..]) {
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => return Ok(()),
+        size => size?,
     };
-    let mut names = vec![0; size];
-    let size = rustix::fs::llistxattr(path, &mut names[..])?;
+    let mut value = if size > 0 { vec![0; LONGEST_ATTRIBUTES] } else { Vec::new() };
     for name in names[..size].split_inclusive(|byte| *byte == 0) {
         let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
-        let length = rustix::fs::lgetxattr(path, name, &mut [0u8; 0][..])?;
-        let mut value = vec![0; length];
         let length = rustix::fs::lgetxattr(path, name, &mut value[..])?;
         match rustix::fs::fsetxattr(to, name, &value[..length], XattrFlags::empty()) {
             Ok(()) => {}

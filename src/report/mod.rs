@@ -7,8 +7,13 @@ pub mod text;
 
 mod escape;
 
-use crate::engine::{Outcome, Reported, Status};
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use crate::engine::{Outcome, Reported, Status, secret_lines};
 use crate::text::{FileId, Loc, Position, position};
+
+pub(crate) use escape::visible;
 
 /// Positions of findings in the text that is on disk when the command ends.
 pub struct View<'a> {
@@ -16,9 +21,28 @@ pub struct View<'a> {
     pub outcome: &'a Outcome,
     /// True after `--write`: the changed files hold their new text.
     pub written: bool,
+    /// Lines that show part of a Secret, of each file that was asked for.
+    secret: RefCell<HashMap<FileId, Vec<bool>>>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// A view of what came of a run; `written` where the changed files hold their new text.
+    pub fn new(outcome: &'a Outcome, written: bool) -> Self {
+        View { outcome, written, secret: RefCell::default() }
+    }
+
+    /// True where the place's line also shows part of a Secret. Such a line is never changed.
+    pub(crate) fn is_secret(&self, loc: Loc) -> bool {
+        let file = &self.outcome.files[loc.file.0 as usize];
+        let mut secret = self.secret.borrow_mut();
+        let lines = secret.entry(loc.file).or_insert_with(|| secret_lines(file));
+        if lines.is_empty() {
+            return false;
+        }
+        let line = position(&file.text, loc.span.start as usize).line;
+        lines.get(line - 1).copied().unwrap_or(false)
+    }
+
     /// A file's name.
     pub fn name(&self, file: FileId) -> &str {
         &self.outcome.files[file.0 as usize].name

@@ -57,10 +57,11 @@ pub fn finding(view: &View<'_>, reported: &Reported, layout: Layout) -> String {
     let level = if finding.level == Level::Error { String::new() } else { format!(" ({})", finding.level.name()) };
     let place = format!("{}:{}", visible(view.name(finding.at.file)), view.position(finding.at));
     let mut out = format!(
-        "{}  {}  {}\n",
+        "{}  {}  {} ({})\n",
         painted(&place, layout.paint.map(Paint::bold)),
         painted(&format!("{}{level}", finding.rule), level_style),
-        visible(&finding.message)
+        visible(&finding.message),
+        visible(&finding.resource.to_string())
     );
     source_line(&mut out, view, finding.at, level_style, layout);
     for (loc, remark) in &finding.related {
@@ -72,7 +73,7 @@ pub fn finding(view: &View<'_>, reported: &Reported, layout: Layout) -> String {
     }
     if let Some(fix) = &finding.fix {
         let consequence = if fix.consequence.is_empty() { String::new() } else { format!("; {}", fix.consequence) };
-        let done = if reported.status == Status::Applied { "fixed" } else { "fix" };
+        let done = if view.written && reported.status == Status::Applied { "fixed" } else { "fix" };
         paragraph(
             &mut out,
             &format!("{done} ({}): ", fix.safety.name()),

@@ -79,7 +79,13 @@ fn removal(cx: &Context<'_>, workload: Workload<'_>, field: Field<'_>, finding: 
             if cx.options.host_network.drop_host_ports && same {
                 change.remove(host_port);
             } else {
-                finding = finding.related(host_port, "stays published on the node, outside the mesh");
+                finding = finding.related(
+                    host_port,
+                    format!(
+                        "`hostPort: {}` stays published on the node, outside the mesh",
+                        host_port.text().unwrap_or_default()
+                    ),
+                );
             }
         }
         for variable in container.field.get("env").into_iter().flat_map(Field::items) {
