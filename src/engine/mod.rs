@@ -107,8 +107,20 @@ fn check(files: &[SourceFile], settings: &Settings<'_>) -> Vec<Finding> {
         rule.check(&cx, &mut findings);
     }
     findings.retain(|finding| !is_ignored(&inventory, finding));
+    findings.iter_mut().for_each(|finding| refuse_where_overlays_disagree(&inventory, finding));
     findings.sort_by(|a, b| (a.at, a.rule, &a.path).cmp(&(b.at, b.rule, &b.path)));
     findings
+}
+
+/// A base of several overlays is changed only where all of them agree that it is in the mesh.
+fn refuse_where_overlays_disagree(inventory: &Inventory<'_>, finding: &mut Finding) {
+    let Some(workload) = inventory.workload(finding.id).filter(|_| finding.fix.is_some()) else { return };
+    if let Some((one, other)) = inventory.disagreement(workload) {
+        finding.fix = None;
+        finding.refusal = Some(format!(
+            "{one} and {other} both deploy it, one of them into a namespace outside the mesh; patch it in the other one"
+        ));
+    }
 }
 
 /// True where the resource's own annotation `meshfix.dev/ignore` names the rule, or all rules, or where

@@ -116,6 +116,9 @@ impl Run<'_> {
             to_input(&mut finding, &self.tracked, usize::MAX);
             let status = match (&finding.refusal, &finding.fix) {
                 (Some(reason), _) => Status::Refused(reason.clone()),
+                (None, Some(fix)) if self.settings.allows(fix.safety) => {
+                    Status::Refused("it disagrees with another change, and the changes did not settle".to_owned())
+                }
                 (None, Some(_)) => Status::NeedsUnsafe,
                 (None, None) => Status::Manual,
             };

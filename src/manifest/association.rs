@@ -186,6 +186,9 @@ mod tests {
         let namespaces: Vec<_> =
             workload.placements.iter().filter_map(|placement| placement.namespace.as_deref()).collect();
         assert_eq!(namespaces, ["shop", "kube-system"]);
-        assert!(inventory.placements_disagree(workload));
+        assert_eq!(
+            inventory.disagreement(workload),
+            Some(("overlays/a/kustomization.yaml", "overlays/b/kustomization.yaml"))
+        );
     }
 }

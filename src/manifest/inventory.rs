@@ -100,6 +100,11 @@ impl<'a> Inventory<'a> {
         self.files
     }
 
+    /// A file's name.
+    pub fn file_name(&self, file: FileId) -> &'a str {
+        self.files.get(file.0 as usize).map_or("", |file| file.name.as_str())
+    }
+
     /// All resources.
     pub fn resources(&self) -> &[Resource] {
         &self.resources

@@ -1,6 +1,6 @@
 //! Whether a pod is in the mesh, in Istio's own order (injector, webhook and CNI of istio/istio).
 
-use super::inventory::Inventory;
+use super::inventory::{Inventory, Placement};
 use super::workload::Workload;
 
 /// A pod's place in the mesh.
@@ -53,11 +53,13 @@ impl Inventory<'_> {
         if answers.all(|other| other == first) { first } else { Membership::Unknown }
     }
 
-    /// True when some place of the workload is a namespace that Istio ignores, others not.
-    pub fn placements_disagree(&self, workload: Workload<'_>) -> bool {
-        let mut answers =
-            workload.placements.iter().map(|placement| self.member_in(workload, placement.namespace.as_deref()));
-        answers.next().is_some_and(|first| answers.any(|other| other != first))
+    /// Two kustomizations that hold the workload and disagree whether it is in the mesh, by their names.
+    pub fn disagreement(&self, workload: Workload<'_>) -> Option<(&str, &str)> {
+        let answer = |placement: &Placement| self.member_in(workload, placement.namespace.as_deref());
+        let first = workload.placements.first()?;
+        let other = workload.placements.iter().find(|other| answer(other) != answer(first))?;
+        let name = |placement: &Placement| placement.kustomization.map_or("", |file| self.file_name(file));
+        Some((name(first), name(other)))
     }
 
     fn member_in(&self, workload: Workload<'_>, namespace: Option<&str>) -> Membership {

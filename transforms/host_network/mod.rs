@@ -119,7 +119,7 @@ fn must_stay(cx: &Context<'_>, workload: Workload<'_>, membership: Membership) -
             if cx.inventory.is_static_pod(workload) {
                 return Some("the kubelet runs it from a file of the node".to_owned());
             }
-            let ignored = membership == Membership::Off(Off::Namespace) || cx.inventory.placements_disagree(workload);
+            let ignored = membership == Membership::Off(Off::Namespace);
             ignored.then(|| "its namespace is one that Istio ignores".to_owned())
         })
 }
