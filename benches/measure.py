@@ -82,17 +82,14 @@ def in_turn(commands, rounds, stdin=None):
 
 def copies(corpus, folder, megabytes):
     """Fills `folder` with copies of `corpus`, each in a folder of its own."""
-    number = 0
-    while True:
+    size = sum(path.stat().st_size for path in corpus.rglob("*") if path.is_file())
+    for number in range(max(1, -(-megabytes * 1_000_000 // size))):
+        # A read-only file is a finding of its own.
         copy = folder / f"copy-{number}"
-        shutil.copytree(corpus, copy)
-        for path in copy.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
-        copy.chmod(0o755)
-        number += 1
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        if size >= megabytes * 1_000_000:
-            return
+        shutil.copytree(corpus, copy, copy_function=shutil.copyfile)
+        for path in [copy, *copy.rglob("*")]:
+            if path.is_dir():
+                path.chmod(0o755)
 
 
 def trees(meshfix, floor, name, folder, rounds):

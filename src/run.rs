@@ -1,14 +1,16 @@
 //! A whole command: reads, runs the engine, writes, reports. The exit codes are decided here.
 
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal, Write as _};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Cli, Color, Command, Format, LevelName, ProfileName};
 use crate::config::{Options, Profile};
 use crate::engine::{self, Outcome, Settings, Status};
+use crate::io::files::reason;
 use crate::io::{files, stream, write};
-use crate::report::{self, View};
+use crate::report::{self, View, visible};
 use crate::rule::{Level, Transform};
 use crate::transforms;
 
@@ -107,7 +109,7 @@ fn tree(cli: &Cli, settings: &Settings<'_>, paths: &[PathBuf]) -> u8 {
     let printed = match cli.format {
         Format::Json => {
             let report = report::json::report(&view, &skipped);
-            deliver(cli, format!("{report:#}\n").as_bytes())
+            deliver(cli, report.as_bytes())
         }
         Format::Text => text_report(cli, &view),
     };
@@ -173,7 +175,7 @@ fn filter(cli: &Cli, settings: &Settings<'_>) -> u8 {
     let fixed = outcome.changed.first().map_or(stream.text.as_str(), |changed| &changed.after);
     let view = View { outcome: &outcome, written: true };
     let printed = match cli.format {
-        Format::Json => deliver(cli, format!("{:#}\n", report::json::report(&view, &[])).as_bytes()),
+        Format::Json => deliver(cli, report::json::report(&view, &[]).as_bytes()),
         Format::Text => deliver(cli, fixed.as_bytes()),
     };
     if let Err(problem) = printed {
@@ -186,7 +188,7 @@ fn filter(cli: &Cli, settings: &Settings<'_>) -> u8 {
 }
 
 fn text_report(cli: &Cli, view: &View<'_>) -> Result<(), String> {
-    let out = layout(cli, cli.output.is_none() && io::stdout().is_terminal());
+    let out = layout(cli, cli.output.is_none().then(io::stdout));
     if cli.check {
         let all: String =
             view.outcome.findings.iter().map(|reported| report::text::finding(view, reported, out) + "\n").collect();
@@ -201,7 +203,7 @@ fn text_report(cli: &Cli, view: &View<'_>) -> Result<(), String> {
 
 /// Says on standard error what is left to do.
 fn open_findings(log: &mut Log<'_>, view: &View<'_>, all: bool) {
-    let layout = layout(log.cli, io::stderr().is_terminal());
+    let layout = layout(log.cli, Some(io::stderr()));
     let shown = view.outcome.open().filter(|reported| all || log.cli.verbose || reported.finding.level > Level::Info);
     let text: String = shown.map(|reported| report::text::finding(view, reported, layout) + "\n").collect();
     log.say(&text);
@@ -211,10 +213,11 @@ fn open_findings(log: &mut Log<'_>, view: &View<'_>, all: bool) {
 fn left_over(log: &mut Log<'_>, view: &View<'_>, skipped: &[(String, String)]) {
     let outcome = view.outcome;
     for (name, reason) in skipped {
-        log.say(&format!("skipped {name}: {reason}\n"));
+        log.say(&format!("skipped {}: {}\n", visible(name), visible(reason)));
     }
     for (loc, reason) in &outcome.unread {
-        log.say(&format!("skipped {}:{}: {reason}\n", view.name(loc.file), view.position(*loc)));
+        let name = visible(view.name(loc.file));
+        log.say(&format!("skipped {name}:{}: {}\n", view.position(*loc), visible(reason)));
     }
     if !outcome.fighting.is_empty() {
         log.error(&format!(
@@ -227,7 +230,8 @@ fn left_over(log: &mut Log<'_>, view: &View<'_>, skipped: &[(String, String)]) {
     }
     if log.cli.verbose {
         for file in &outcome.one_reader {
-            log.say(&format!("{}: proven by one reader; the second one can't read the original\n", view.name(*file)));
+            let name = visible(view.name(*file));
+            log.say(&format!("{name}: proven by one reader; the second one can't read the original\n"));
         }
     }
     let is_note =
@@ -238,42 +242,39 @@ fn left_over(log: &mut Log<'_>, view: &View<'_>, skipped: &[(String, String)]) {
     }
 }
 
-fn layout(cli: &Cli, terminal: bool) -> report::text::Layout {
+/// How to print to a stream; `None` stands for a file.
+fn layout<S: IsTerminal + AsFd>(cli: &Cli, stream: Option<S>) -> report::text::Layout {
+    let terminal = stream.filter(|stream| stream.is_terminal());
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colours = match cli.color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => terminal && !no_color,
+        Color::Auto => terminal.is_some() && !no_color,
     };
-    let width = || {
-        rustix::termios::tcgetwinsize(io::stderr())
-            .ok()
-            .map(|size| usize::from(size.ws_col))
-            .filter(|columns| *columns > 0)
+    let columns = |terminal| {
+        let size = rustix::termios::tcgetwinsize(terminal).ok();
+        size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(80)
     };
-    report::text::Layout {
-        paint: colours.then_some(report::text::Paint),
-        width: if terminal { width().or(Some(80)) } else { None },
-    }
+    report::text::Layout { paint: colours.then_some(report::text::Paint), width: terminal.map(columns) }
 }
 
 /// Prints the result, to the file that `--output` names or to standard output.
 fn deliver(cli: &Cli, text: &[u8]) -> Result<(), String> {
     match &cli.output {
-        Some(path) => std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display())),
-        None => stream::write(text).map_err(|error| format!("standard output: {error}")),
+        Some(path) => std::fs::write(path, text).map_err(|error| format!("{}: {}", path.display(), reason(&error))),
+        None => stream::write(text).map_err(|error| format!("standard output: {}", reason(&error))),
     }
 }
 
 fn print(text: &[u8]) -> u8 {
     match stream::write(text) {
         Ok(()) => CLEAN,
-        Err(error) => fail(&format!("standard output: {error}")),
+        Err(error) => fail(&format!("standard output: {}", reason(&error))),
     }
 }
 
 fn fail(problem: &str) -> u8 {
-    let _ = writeln!(io::stderr(), "error: {problem}");
+    let _ = writeln!(io::stderr(), "error: {}", visible(problem));
     USAGE
 }
 
@@ -290,6 +291,6 @@ impl Log<'_> {
     }
 
     fn error(&mut self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "error: {text}");
+        let _ = writeln!(io::stderr().lock(), "error: {}", visible(text));
     }
 }

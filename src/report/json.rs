@@ -6,44 +6,65 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::View;
-use crate::engine::{Reported, Status};
+use super::escape::visible_json;
+use crate::engine::{DocumentChange, Outcome, Reported, Status};
 use crate::rule::Level;
 
 /// The version of the report's shape.
 const VERSION: u32 = 1;
 
 /// The whole report. `skipped` are files that were left out, with the reason.
-pub fn report(view: &View<'_>, skipped: &[(String, String)]) -> Value {
+///
+/// It is written entry by entry: all entries as values at once would take many times their text.
+pub fn report(view: &View<'_>, skipped: &[(String, String)]) -> String {
     let outcome = view.outcome;
     let mut ordinals: BTreeMap<String, usize> = BTreeMap::new();
-    let findings: Vec<Value> = outcome.findings.iter().map(|reported| finding(view, reported, &mut ordinals)).collect();
-    let changes: Vec<Value> = outcome
-        .changes
-        .iter()
-        .map(|change| json!({"file": view.name(change.file), "document": change.document, "operations": change.operations}))
-        .collect();
+    let mut out = format!("{{\n  \"version\": {VERSION}");
+    list(&mut out, "findings", outcome.findings.iter().map(|reported| finding(view, reported, &mut ordinals)));
+    let changes = outcome.changes.iter();
+    let change = |change: &DocumentChange| json!({"file": view.name(change.file), "document": change.document, "operations": change.operations});
+    list(&mut out, "changes", changes.map(change));
+    list(&mut out, "created", std::iter::empty());
     let unread = outcome
         .unread
         .iter()
         .map(|(loc, reason)| json!({"file": view.name(loc.file), "line": view.position(*loc).line, "reason": reason}));
     let skipped = skipped.iter().map(|(file, reason)| json!({"file": file, "line": null, "reason": reason}));
+    list(&mut out, "skipped", skipped.chain(unread));
+    out.push_str(",\n  \"summary\": ");
+    out.push_str(&indented(&summary(outcome), "\n  "));
+    out.push_str("\n}\n");
+    out
+}
+
+/// An entry of the report that is a list.
+fn list(out: &mut String, name: &str, items: impl Iterator<Item = Value>) {
+    let _ = write!(out, ",\n  \"{name}\": [");
+    let mut end = "]";
+    for item in items {
+        out.push_str(if end == "]" { "\n    " } else { ",\n    " });
+        out.push_str(&indented(&item, "\n    "));
+        end = "\n  ]";
+    }
+    out.push_str(end);
+}
+
+/// A value's text with another start of its lines; JSON has no line break inside a string.
+fn indented(value: &Value, line: &str) -> String {
+    visible_json(&format!("{value:#}")).replace('\n', line)
+}
+
+fn summary(outcome: &Outcome) -> Value {
     let count =
         |wanted: &dyn Fn(&Reported) -> bool| outcome.findings.iter().filter(|reported| wanted(reported)).count();
     json!({
-        "version": VERSION,
-        "findings": findings,
-        "changes": changes,
-        "created": [],
-        "skipped": skipped.chain(unread).collect::<Vec<_>>(),
-        "summary": {
-            "files": outcome.changed.len(),
-            "findings": outcome.findings.len(),
-            "applied": count(&|reported| reported.status == Status::Applied),
-            "needsUnsafe": count(&|reported| reported.status == Status::NeedsUnsafe),
-            "refused": count(&|reported| matches!(reported.status, Status::Refused(_))),
-            "manual": count(&|reported| reported.status == Status::Manual),
-            "errors": count(&|reported| reported.finding.level == Level::Error && reported.status != Status::Applied),
-        },
+        "files": outcome.changed.len(),
+        "findings": outcome.findings.len(),
+        "applied": count(&|reported| reported.status == Status::Applied),
+        "needsUnsafe": count(&|reported| reported.status == Status::NeedsUnsafe),
+        "refused": count(&|reported| matches!(reported.status, Status::Refused(_))),
+        "manual": count(&|reported| reported.status == Status::Manual),
+        "errors": count(&|reported| reported.finding.level == Level::Error && reported.status != Status::Applied),
     })
 }
 

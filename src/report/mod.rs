@@ -7,11 +7,8 @@ pub mod text;
 
 mod escape;
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-
 use crate::engine::{Outcome, Reported, Status, secret_lines};
-use crate::text::{FileId, Loc, Position, position};
+use crate::text::{FileId, Loc, Position, line_at, position};
 
 pub(crate) use escape::visible;
 
@@ -21,26 +18,18 @@ pub struct View<'a> {
     pub outcome: &'a Outcome,
     /// True after `--write`: the changed files hold their new text.
     pub written: bool,
-    /// Lines that show part of a Secret, of each file that was asked for.
-    secret: RefCell<HashMap<FileId, Vec<bool>>>,
 }
 
-impl<'a> View<'a> {
-    /// A view of what came of a run; `written` where the changed files hold their new text.
-    pub fn new(outcome: &'a Outcome, written: bool) -> Self {
-        View { outcome, written, secret: RefCell::default() }
-    }
-
+impl View<'_> {
     /// True where the place's line also shows part of a Secret. Such a line is never changed.
     pub(crate) fn is_secret(&self, loc: Loc) -> bool {
         let file = &self.outcome.files[loc.file.0 as usize];
-        let mut secret = self.secret.borrow_mut();
-        let lines = secret.entry(loc.file).or_insert_with(|| secret_lines(file));
-        if lines.is_empty() {
-            return false;
-        }
-        let line = position(&file.text, loc.span.start as usize).line;
-        lines.get(line - 1).copied().unwrap_or(false)
+        let at = loc.span.start as usize;
+        // Only flow style puts two resources on one line, and most files have no Secret.
+        let shared = file.text[line_at(&file.text, at).range()].contains(['{', '}']);
+        shared
+            && memchr::memmem::find(file.text.as_bytes(), b"Secret").is_some()
+            && secret_lines(file).get(position(&file.text, at).line - 1).copied().unwrap_or(false)
     }
 
     /// A file's name.

@@ -32,6 +32,9 @@ impl Paint {
     }
 }
 
+/// In front of the further lines of a paragraph.
+const INDENT: &str = "      ";
+
 /// How findings are printed.
 #[derive(Debug, Clone, Copy)]
 pub struct Layout {
@@ -56,13 +59,10 @@ pub fn finding(view: &View<'_>, reported: &Reported, layout: Layout) -> String {
     });
     let level = if finding.level == Level::Error { String::new() } else { format!(" ({})", finding.level.name()) };
     let place = format!("{}:{}", visible(view.name(finding.at.file)), view.position(finding.at));
-    let mut out = format!(
-        "{}  {}  {} ({})\n",
-        painted(&place, layout.paint.map(Paint::bold)),
-        painted(&format!("{}{level}", finding.rule), level_style),
-        visible(&finding.message),
-        visible(&finding.resource.to_string())
-    );
+    let rule = format!("{}{level}", finding.rule);
+    let mut out = format!("{}  {} ", painted(&place, layout.paint.map(Paint::bold)), painted(&rule, level_style));
+    let used = place.chars().count() + rule.chars().count() + 3;
+    wrap(&mut out, used, &format!("{} ({})", finding.message, finding.resource), layout);
     source_line(&mut out, view, finding.at, level_style, layout);
     for (loc, remark) in &finding.related {
         let name = visible(view.name(loc.file)).into_owned();
@@ -87,7 +87,7 @@ pub fn finding(view: &View<'_>, reported: &Reported, layout: Layout) -> String {
     if let Some(snippet) = &finding.snippet {
         out.push_str("   add:\n");
         for line in snippet.lines() {
-            out.push_str(&format!("      {line}\n"));
+            out.push_str(&format!("      {}\n", visible(line)));
         }
     }
     out
@@ -95,6 +95,9 @@ pub fn finding(view: &View<'_>, reported: &Reported, layout: Layout) -> String {
 
 /// The line of the text with a caret under the place.
 fn source_line(out: &mut String, view: &View<'_>, at: Loc, style: Option<(&str, &str)>, layout: Layout) {
+    if view.is_secret(at) {
+        return;
+    }
     let at = view.loc(at);
     let text = view.text(at.file);
     let line = line_at(text, at.span.start as usize);
@@ -120,27 +123,29 @@ fn source_line(out: &mut String, view: &View<'_>, at: Loc, style: Option<(&str, 
 
 /// A labelled paragraph, wrapped on a terminal.
 fn paragraph(out: &mut String, label: &str, body: &str, layout: Layout) {
+    let label = format!("   {}", label.strip_suffix(' ').unwrap_or(label));
+    out.push_str(&label);
+    wrap(out, label.chars().count(), body, layout);
+}
+
+/// Words behind what stands on the line already, which fills `used` columns. On a terminal further lines
+/// are indented.
+fn wrap(out: &mut String, used: usize, body: &str, layout: Layout) {
     let body = visible(body);
-    let Some(width) = layout.width else {
-        out.push_str(&format!("   {label}{body}\n"));
-        return;
-    };
-    let mut line = format!("   {label}");
-    let mut empty = true;
+    let width = layout.width.map_or(usize::MAX, |width| width.max(40));
+    let mut used = used;
     for word in body.split(' ') {
-        if !empty && line.chars().count() + 1 + word.chars().count() > width.max(40) {
-            out.push_str(&line);
+        let length = word.chars().count();
+        if used + 1 + length > width && used > INDENT.len() {
             out.push('\n');
-            line = "      ".to_owned();
-            empty = true;
+            out.push_str(INDENT);
+            used = INDENT.len() + length;
+        } else {
+            out.push(' ');
+            used += 1 + length;
         }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
+        out.push_str(word);
     }
-    out.push_str(&line);
     out.push('\n');
 }
 

@@ -1,5 +1,6 @@
 //! The one place that knows `granit-parser`: text of one document in, a tree of spans out.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -41,16 +42,22 @@ pub(super) fn parse(text: &Arc<str>, slice: Span) -> Result<Option<Document>, Er
             .tag_span()
             .and_then(|tag| tag.byte_range())
             .map(|tag| Span::new(slice.start as usize + tag.start, slice.start as usize + tag.end));
-        builder.event(&event, at, tag)?;
+        builder.event(event, at, tag)?;
     }
     Ok(builder.finish())
 }
 
+/// A collection that is not at its end yet.
+struct Open {
+    node: u32,
+    is_mapping: bool,
+    /// Whether the next child is a key.
+    key_next: bool,
+}
+
 struct Builder {
     doc: Document,
-    open: Vec<u32>,
-    /// Whether the next child of each open mapping is a key; false for sequences.
-    key_next: Vec<bool>,
+    open: Vec<Open>,
     /// Node of each anchor identity.
     anchors: HashMap<usize, u32>,
     /// End of the last token that is content.
@@ -72,24 +79,17 @@ impl Builder {
             decoded: Vec::new(),
             explicit_start: None,
         };
-        Builder {
-            doc,
-            open: Vec::new(),
-            key_next: Vec::new(),
-            anchors: HashMap::new(),
-            last_end: slice.start,
-            documents: 0,
-        }
+        Builder { doc, open: Vec::new(), anchors: HashMap::new(), last_end: slice.start, documents: 0 }
     }
 
-    fn event(&mut self, event: &Event<'_>, at: Span, tag: Option<Span>) -> Result<(), Error> {
+    fn event(&mut self, event: Event<'_>, at: Span, tag: Option<Span>) -> Result<(), Error> {
         match event {
             Event::DocumentStart(explicit, _) => {
                 self.documents += 1;
                 if self.documents > 1 {
                     return Err(Error { at, kind: ErrorKind::SecondDocument });
                 }
-                if *explicit {
+                if explicit {
                     self.doc.explicit_start = Some(at);
                     self.last_end = at.end;
                 }
@@ -97,26 +97,26 @@ impl Builder {
             Event::Comment(..) => self.doc.comments.push(at),
             Event::Anchor(id, _) => {
                 let node = self.doc.nodes.len().saturating_sub(1) as u32;
-                self.anchors.insert(*id, node);
+                self.anchors.insert(id, node);
                 self.props(node).anchor = Some(at);
                 self.last_end = self.last_end.max(at.end);
             }
             Event::Alias(id) => {
-                let target = self.anchors.get(id).copied().unwrap_or(NONE);
+                let target = self.anchors.get(&id).copied().unwrap_or(NONE);
                 let node = self.push(Kind::Alias, at);
-                if self.open.contains(&target) {
+                if self.open.iter().any(|open| open.node == target) {
                     return Err(Error { at, kind: ErrorKind::Recursion });
                 }
                 self.doc.aliases.push(Alias { node, target });
                 self.last_end = at.end;
             }
-            Event::Scalar(value, style, ..) => self.scalar(value, *style, at, tag),
+            Event::Scalar(value, style, ..) => self.scalar(value, style, at, tag),
             Event::SequenceStart(style, ..) => {
-                let kind = if *style == StructureStyle::Flow { Kind::FlowSequence } else { Kind::BlockSequence };
+                let kind = if style == StructureStyle::Flow { Kind::FlowSequence } else { Kind::BlockSequence };
                 self.start(kind, at, tag);
             }
             Event::MappingStart(style, ..) => {
-                let kind = if *style == StructureStyle::Flow { Kind::FlowMapping } else { Kind::BlockMapping };
+                let kind = if style == StructureStyle::Flow { Kind::FlowMapping } else { Kind::BlockMapping };
                 self.start(kind, at, tag);
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(at),
@@ -125,7 +125,7 @@ impl Builder {
         Ok(())
     }
 
-    fn scalar(&mut self, value: &std::borrow::Cow<'_, str>, style: ScalarStyle, at: Span, tag: Option<Span>) {
+    fn scalar(&mut self, value: Cow<'_, str>, style: ScalarStyle, at: Span, tag: Option<Span>) {
         let kind = match style {
             ScalarStyle::Plain if at.is_empty() => Kind::Empty,
             ScalarStyle::Plain => Kind::Plain,
@@ -140,8 +140,8 @@ impl Builder {
             _ => at,
         };
         let node = self.push(kind, span);
-        if let std::borrow::Cow::Owned(value) = value {
-            self.doc.decoded.push((node, value.as_str().into()));
+        if let Cow::Owned(value) = value {
+            self.doc.decoded.push((node, value.into_boxed_str()));
         }
         if let Some(tag) = tag {
             self.props(node).tag = Some(tag);
@@ -151,21 +151,19 @@ impl Builder {
     }
 
     fn start(&mut self, kind: Kind, at: Span, tag: Option<Span>) {
-        let at = if kind == Kind::BlockSequence { self.from_first_dash(at) } else { at };
+        let at = if kind == Kind::BlockSequence { self.at_first_dash(at) } else { at };
         let node = self.push(kind, at);
         if tag.is_some() {
             self.props(node).tag = tag;
         }
         self.last_end = self.last_end.max(at.end);
-        self.open.push(node);
-        self.key_next.push(kind.is_mapping());
+        self.open.push(Open { node, is_mapping: kind.is_mapping(), key_next: kind.is_mapping() });
     }
 
     /// Where nothing stands: behind the `:` or `-`, or behind the key that has none.
     fn empty_span(&self, at: Span) -> Span {
         let bytes = self.doc.text.as_bytes();
-        let is_value = self.key_next.last() == Some(&false)
-            && self.open.last().is_some_and(|parent| self.doc.raw(*parent).kind.is_mapping());
+        let is_value = self.open.last().is_some_and(|open| open.is_mapping && !open.key_next);
         if is_value {
             let colon = bytes.get(at.start as usize) == Some(&b':');
             return Span::empty(if colon { at.start as usize + 1 } else { self.last_end as usize });
@@ -176,8 +174,9 @@ impl Builder {
     }
 
     /// The parser starts a sequence in its key's column behind the first `- `; others at it.
-    fn from_first_dash(&self, at: Span) -> Span {
-        let in_mapping = self.open.last().is_some_and(|parent| self.doc.raw(*parent).kind == Kind::BlockMapping);
+    fn at_first_dash(&self, at: Span) -> Span {
+        let in_mapping =
+            self.open.last().is_some_and(|open| open.is_mapping && self.doc.raw(open.node).kind == Kind::BlockMapping);
         let bytes = &self.doc.text.as_bytes()[self.doc.slice.start as usize..at.start as usize];
         let line = memchr::memrchr(b'\n', bytes).map_or(0, |i| i + 1);
         let blanks = bytes[line..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
@@ -190,8 +189,7 @@ impl Builder {
     }
 
     fn end(&mut self, at: Span) {
-        self.key_next.pop();
-        if let Some(node) = self.open.pop() {
+        if let Some(Open { node, .. }) = self.open.pop() {
             let next = self.doc.nodes.len() as u32;
             let raw = &mut self.doc.nodes[node as usize];
             raw.next = next;
@@ -204,12 +202,11 @@ impl Builder {
 
     fn push(&mut self, kind: Kind, span: Span) -> u32 {
         let node = self.doc.nodes.len() as u32;
-        let parent = self.open.last().copied().unwrap_or(NONE);
-        let is_key = self.key_next.last().copied().unwrap_or(false);
-        if let Some(last) = self.key_next.last_mut()
-            && self.doc.nodes[parent as usize].kind.is_mapping()
-        {
-            *last = !*last;
+        let (mut parent, mut is_key) = (NONE, false);
+        if let Some(open) = self.open.last_mut() {
+            parent = open.node;
+            is_key = open.key_next;
+            open.key_next = open.is_mapping && !is_key;
         }
         self.doc.nodes.push(RawNode { kind, is_key, span, parent, next: node + 1 });
         node
@@ -236,7 +233,9 @@ impl Builder {
                 raw.span = Span { start: end, end };
             }
         }
-        self.doc.nodes.shrink_to_fit();
+        if self.doc.nodes.capacity() > self.doc.nodes.len() * 2 {
+            self.doc.nodes.shrink_to_fit();
+        }
         Some(self.doc)
     }
 }
@@ -286,8 +285,7 @@ fn block_scalar_span(text: &str, after: usize, content: Span) -> Span {
     };
     if !keep {
         // Blank lines that are not deeper than the scalar's indentation are chomped, not content.
-        loop {
-            let Some(before) = end.checked_sub(1).filter(|i| *i >= first_line && bytes[*i] == b'\n') else { break };
+        while let Some(before) = end.checked_sub(1).filter(|i| *i >= first_line && bytes[*i] == b'\n') {
             let line = memchr::memrchr(b'\n', &bytes[..before]).map_or(0, |i| i + 1);
             let body = bytes[line..before].strip_suffix(b"\r").unwrap_or(&bytes[line..before]);
             if line < first_line || body.len() > indent || body.iter().any(|b| *b != b' ') {

@@ -6,6 +6,8 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::layout::Layout;
+pub(super) use super::refusal::{Denial, Refusal};
+pub(super) use super::target::{NewKey, Target};
 use super::tree::{Document, Kind, NONE, Node, Via};
 use crate::text::Span;
 
@@ -57,252 +59,6 @@ pub enum Op {
     Remove,
 }
 
-/// Why an edit would be dishonest, and the place that makes it so.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The value comes from an alias in a way that can't be overridden here.
-    #[error(
-        "the value comes from the alias `{name}`; changing it here would change the other places that use the anchor"
-    )]
-    Alias {
-        /// The alias as it is written.
-        name: String,
-        /// The alias.
-        at: Span,
-    },
-    /// The node, or one above it, is an anchor that aliases use.
-    #[error("`{name}` is an anchor that {users} other place{} use{}; changing it would change {} too",
-        if *users == 1 { "" } else { "s" }, if *users == 1 { "s" } else { "" }, if *users == 1 { "it" } else { "them" })]
-    Anchor {
-        /// The anchor as it is written.
-        name: String,
-        /// How many aliases stand for it.
-        users: usize,
-        /// The anchor.
-        at: Span,
-    },
-    /// The value is inherited through a merge key.
-    #[error(
-        "the value is inherited through `<<`; it can't be taken out here without changing the mapping it comes from"
-    )]
-    Merge {
-        /// The mapping that merges.
-        at: Span,
-    },
-    /// The place is template text that happens to be valid YAML.
-    #[error("the document holds template text (`{{{{`); render it first")]
-    Template {
-        /// The text.
-        at: Span,
-    },
-    /// Text inside a scalar that can't be replaced without writing the scalar anew.
-    #[error("the text is {0} and can't be changed in part", why)]
-    Embedded {
-        /// What it is.
-        why: &'static str,
-        /// The scalar.
-        at: Span,
-    },
-    /// The value has a tag.
-    #[error("the value has the tag `{tag}`, which another program reads")]
-    Tag {
-        /// The tag as it is written.
-        tag: String,
-        /// The tag.
-        at: Span,
-    },
-    /// A key stands twice in one mapping.
-    #[error("the key `{key}` stands twice in this mapping; keep one of them")]
-    DuplicateKey {
-        /// The key.
-        key: String,
-        /// The later one.
-        at: Span,
-    },
-    /// A tab stands where new lines would need indentation.
-    #[error("the line is indented with a tab")]
-    Tab {
-        /// The line's indentation.
-        at: Span,
-    },
-    /// Line breaks that readers disagree on.
-    #[error("the document has {0}, which YAML readers disagree on", what)]
-    LineBreak {
-        /// Which.
-        what: &'static str,
-        /// The first one.
-        at: Span,
-    },
-    /// The place is not what the operation needs.
-    #[error("there is {have} where {need} is needed")]
-    Shape {
-        /// What is needed.
-        need: &'static str,
-        /// What is there.
-        have: &'static str,
-        /// The node.
-        at: Span,
-    },
-    /// kubectl would refuse the document.
-    #[error("{reason}")]
-    Value {
-        /// The reason.
-        reason: String,
-        /// The document or the node.
-        at: Span,
-    },
-    /// The layout is one that no edit is known for.
-    #[error("the layout here is unusual: {why}")]
-    Layout {
-        /// What is unusual.
-        why: &'static str,
-        /// The node.
-        at: Span,
-    },
-}
-
-impl Refusal {
-    /// The place that makes the edit dishonest.
-    pub fn at(&self) -> Span {
-        match self {
-            Refusal::Alias { at, .. }
-            | Refusal::Anchor { at, .. }
-            | Refusal::Merge { at }
-            | Refusal::Template { at }
-            | Refusal::Embedded { at, .. }
-            | Refusal::Tag { at, .. }
-            | Refusal::DuplicateKey { at, .. }
-            | Refusal::Tab { at }
-            | Refusal::LineBreak { at, .. }
-            | Refusal::Shape { at, .. }
-            | Refusal::Value { at, .. }
-            | Refusal::Layout { at, .. } => *at,
-        }
-    }
-
-    /// One word for counting.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Refusal::Alias { .. } => "alias",
-            Refusal::Anchor { .. } => "anchor",
-            Refusal::Merge { .. } => "merge",
-            Refusal::Template { .. } => "template",
-            Refusal::Embedded { .. } => "embedded",
-            Refusal::Tag { .. } => "tag",
-            Refusal::DuplicateKey { .. } => "duplicate-key",
-            Refusal::Tab { .. } => "tab",
-            Refusal::LineBreak { .. } => "line-break",
-            Refusal::Shape { .. } => "shape",
-            Refusal::Value { .. } => "value",
-            Refusal::Layout { .. } => "layout",
-        }
-    }
-}
-
-/// Why operations were not admitted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Denial {
-    /// They can't be done honestly.
-    Refused(Refusal),
-    /// They disagree with operations that were admitted before.
-    Conflict,
-}
-
-impl From<Refusal> for Denial {
-    fn from(refusal: Refusal) -> Self {
-        Denial::Refused(refusal)
-    }
-}
-
-/// Everything that is to happen at one written node.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Target {
-    pub(super) set: Option<Value>,
-    pub(super) splices: Vec<(Range<usize>, String)>,
-    pub(super) removed: bool,
-    pub(super) keys: Vec<NewKey>,
-    /// Items to insert, by the index in front of which they stand; the length means the end.
-    pub(super) items: BTreeMap<usize, Vec<Value>>,
-}
-
-impl Target {
-    /// The new entries or items as a collection of their own; `None` when there are none.
-    pub(super) fn content(&self) -> Option<Value> {
-        if !self.keys.is_empty() {
-            return Some(self.keys.iter().map(|key| (key.name.clone(), key.value.clone())).collect());
-        }
-        (!self.items.is_empty()).then(|| self.items.values().flatten().cloned().collect())
-    }
-
-    /// Takes what `new` says, too; false, and unchanged, where they disagree. The same operation twice is one.
-    fn merge(&mut self, new: Target) -> bool {
-        if *self == Target::default() {
-            *self = new;
-            return true;
-        }
-        if new.set.is_some() || new.removed || self.set.is_some() || self.removed {
-            let same = self.set == new.set && self.removed == new.removed;
-            return same && new.keys.is_empty() && new.items.is_empty() && new.splices.is_empty();
-        }
-        let meets = |range: &Range<usize>, text: &str| {
-            self.splices.iter().any(|(have, with)| {
-                let overlap = have.start < range.end && range.start < have.end || have.start == range.start;
-                overlap && (have, with.as_str()) != (range, text)
-            })
-        };
-        let differs =
-            |key: &NewKey| self.keys.iter().any(|have| have.name == key.name && !values_agree(&have.value, &key.value));
-        if new.splices.iter().any(|(range, text)| meets(range, text)) || new.keys.iter().any(differs) {
-            return false;
-        }
-        for splice in new.splices {
-            if !self.splices.contains(&splice) {
-                self.splices.push(splice);
-            }
-        }
-        for key in new.keys {
-            match self.keys.iter_mut().find(|have| have.name == key.name) {
-                Some(have) => join_values(&mut have.value, key.value),
-                None => self.keys.push(key),
-            }
-        }
-        for (index, values) in new.items {
-            let have = self.items.entry(index).or_default();
-            for value in values {
-                if !have.contains(&value) {
-                    have.push(value);
-                }
-            }
-        }
-        true
-    }
-}
-
-impl Keys {
-    fn of(doc: &Document, mapping: u32) -> Self {
-        let mut keys = Keys::default();
-        let mut seen = HashSet::new();
-        for (key, _) in doc.raw_entries(mapping) {
-            keys.merges |= doc.is_merge_key(key);
-            let name = doc.key_name(key);
-            if seen.contains(&name) {
-                keys.twice.insert(name.into_owned());
-            } else {
-                seen.insert(name);
-            }
-        }
-        keys
-    }
-}
-
-/// A new entry of a mapping.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct NewKey {
-    pub(super) name: String,
-    pub(super) value: Value,
-    pub(super) order: &'static [&'static str],
-}
-
 /// The operations admitted for one document.
 #[derive(Clone)]
 pub struct Plan<'a> {
@@ -321,6 +77,23 @@ pub struct Plan<'a> {
 struct Keys {
     twice: HashSet<String>,
     merges: bool,
+}
+
+impl Keys {
+    fn of(doc: &Document, mapping: u32) -> Self {
+        let mut keys = Keys::default();
+        let mut seen = HashSet::new();
+        for (key, _) in doc.raw_entries(mapping) {
+            keys.merges |= doc.is_merge_key(key);
+            let name = doc.key_name(key);
+            if seen.contains(&name) {
+                keys.twice.insert(name.into_owned());
+            } else {
+                seen.insert(name);
+            }
+        }
+        keys
+    }
 }
 
 impl<'a> Plan<'a> {
@@ -413,7 +186,7 @@ impl<'a> Plan<'a> {
             },
             Op::Insert { path, value, order } => self.lower_insert(node, path, value, order),
             Op::Push { path, value } => {
-                let (node, rest) = descend(node, path);
+                let (node, rest) = descend(node, path, true);
                 if !rest.is_empty() {
                     return self.lower_insert(node, rest, &Value::Array(vec![value.clone()]), &[]);
                 }
@@ -475,7 +248,7 @@ impl<'a> Plan<'a> {
         value: &Value,
         order: &'static [&'static str],
     ) -> Result<(u32, Target), Denial> {
-        let (node, rest) = descend(node, path);
+        let (node, rest) = descend(node, path, false);
         let Some((first, below)) = rest.split_first() else {
             return self.lower_set(node, value.clone());
         };
@@ -637,13 +410,14 @@ fn shape(need: &'static str, node: Node<'_>) -> Refusal {
     Refusal::Shape { need, have, at: node.span() }
 }
 
-/// Follows `path` as far as it exists; an index that names no item and everything below it is left.
-fn descend<'d, 'p>(node: Node<'d>, path: &'p [String]) -> (Node<'d>, &'p [String]) {
+/// Follows `path` as far as it exists. A last index is only followed when it is to name an item that is
+/// there rather than a place for a new one.
+fn descend<'d, 'p>(node: Node<'d>, path: &'p [String], to_item: bool) -> (Node<'d>, &'p [String]) {
     let mut at = node;
     for (i, part) in path.iter().enumerate() {
-        let is_last_index = at.kind().is_sequence() && i + 1 == path.len();
+        let is_place = !to_item && at.kind().is_sequence() && i + 1 == path.len();
         match at.pointer(std::slice::from_ref(part)) {
-            Some(next) if !is_last_index => at = next,
+            Some(next) if !is_place => at = next,
             _ => return (at, &path[i..]),
         }
     }
@@ -662,41 +436,6 @@ fn merged_has(doc: &Document, mapping: u32, name: &str) -> bool {
             doc.node(source, Via::Here)
         })
         .any(|source| source.get(name).is_some())
-}
-
-/// True when two values for one new entry can be one: mappings are joined, lists too, anything else must be equal.
-fn values_agree(have: &Value, new: &Value) -> bool {
-    match (have, new) {
-        (Value::Object(have), Value::Object(new)) => {
-            new.iter().all(|(name, value)| have.get(name).is_none_or(|old| values_agree(old, value)))
-        }
-        (Value::Array(_), Value::Array(_)) => true,
-        (have, new) => have == new,
-    }
-}
-
-/// Joins two values that agree.
-fn join_values(have: &mut Value, new: Value) {
-    match (have, new) {
-        (Value::Object(have), Value::Object(new)) => {
-            for (name, value) in new {
-                match have.get_mut(&name) {
-                    Some(old) => join_values(old, value),
-                    None => {
-                        have.insert(name, value);
-                    }
-                }
-            }
-        }
-        (Value::Array(have), Value::Array(new)) => {
-            for value in new {
-                if !have.contains(&value) {
-                    have.push(value);
-                }
-            }
-        }
-        _ => {}
-    }
 }
 
 /// Why nothing in the document may be edited.

@@ -418,7 +418,7 @@ mod tests {
     const GOLDEN: &str = include_str!("../../tests/golden/scalars.json");
 
     fn golden() -> Vec<Value> {
-        let rows: Vec<Value> = serde_json::from_str(GOLDEN).unwrap();
+        let rows: Vec<Value> = serde_json::from_str(GOLDEN).expect("valid");
         assert!(rows.len() > 1500, "{} rows", rows.len());
         rows
     }
@@ -428,7 +428,7 @@ mod tests {
         let faults: Vec<String> = golden()
             .iter()
             .filter_map(|row| {
-                let text = row["text"].as_str().unwrap();
+                let text = row["text"].as_str().expect("valid");
                 check(text, row).err().map(|fault| format!("{text:?}: {fault}"))
             })
             .collect();
@@ -670,10 +670,10 @@ mod tests {
         let all: String = ('\0'..='\u{2100}').chain('\u{fe00}'..='\u{10100}').collect();
         let quoted = double_quoted(&all);
         assert!(!quoted.chars().any(needs_escape));
-        assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), all);
+        assert_eq!(serde_json::from_str::<String>(&quoted).expect("valid"), all);
         for row in golden() {
-            let text = row["text"].as_str().unwrap();
-            assert_eq!(serde_json::from_str::<String>(&double_quoted(text)).unwrap(), text);
+            let text = row["text"].as_str().expect("valid");
+            assert_eq!(serde_json::from_str::<String>(&double_quoted(text)).expect("valid"), text);
         }
         assert_eq!(double_quoted("a\"\\\n\u{1}🙂\u{85}"), "\"a\\\"\\\\\\n\\u0001🙂\\u0085\"");
     }

@@ -98,12 +98,13 @@ impl Builder<'_> {
                         .map_or(range.end, |i| at + 1 + i);
                     self.add(&text[at..stop], at..stop, SegmentKind::Verbatim);
                     at = stop;
-                    if quote == 0 && at < range.end && matches!(bytes[at], b'\'' | b'\\') {
-                        self.add(&text[at..at + 1], at..at + 1, SegmentKind::Verbatim);
-                        at += 1;
-                    } else if quote == b'\'' && at < range.end && bytes[at] == b'\\'
-                        || quote == b'"' && at < range.end && bytes[at] == b'\''
-                    {
+                    // A quote or backslash that means nothing in this kind of scalar.
+                    let means_nothing = match bytes.get(at) {
+                        Some(b'\'') => quote != b'\'',
+                        Some(b'\\') => quote != b'"',
+                        _ => false,
+                    };
+                    if at < range.end && means_nothing {
                         self.add(&text[at..at + 1], at..at + 1, SegmentKind::Verbatim);
                         at += 1;
                     }

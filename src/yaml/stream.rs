@@ -1,6 +1,7 @@
 //! A text as a stream of documents: where each starts and ends, and documents added or removed whole.
 
-use crate::text::{Edit, Span};
+use super::tree::Kind;
+use crate::text::{Edit, EditSet, Span};
 
 /// The documents of a text, in order; together they cover it but for a byte order mark.
 pub type Slices = Vec<Span>;
@@ -64,44 +65,103 @@ pub(super) fn line_ending(text: &str) -> &'static str {
     if crlf * 2 > lines { "\r\n" } else { "\n" }
 }
 
-/// The edit that adds `document` (text with `\n` line endings and a final one) at the end of `text`.
-/// A text without final newline stays one.
-pub fn append_document(text: &str, document: &str) -> Edit {
+/// The edits that add `document` (text with `\n` line endings and a final one) at the end of `text`.
+/// A text without final newline stays one, unless that would change a value of the new document. A block
+/// scalar that ends such a text is told to stay without the line feed that it now gets.
+pub fn append_document(text: &str, document: &str) -> EditSet {
     let ending = line_ending(text);
-    let body = document.trim_end_matches('\n').replace('\n', ending);
+    let body = document.strip_suffix('\n').unwrap_or(document).replace('\n', ending);
+    let mut edits = EditSet::default();
+    let mut at = text.len();
+    let mut add = |edit| {
+        // They stand in order and apart.
+        let _ = edits.insert(edit);
+    };
     if text.trim_matches(['\u{feff}', ' ', '\n', '\r', '\t']).is_empty() {
-        return Edit::insert(text.len(), format!("{body}{ending}"));
+        add(Edit::insert(at, format!("{body}{ending}")));
+        return edits;
     }
     let ended = text.ends_with('\n');
-    let gap = if ended { "" } else { ending };
-    let tail = if ended { ending } else { "" };
-    let starts_empty = {
-        let last = text.trim_end_matches(['\n', '\r', ' ', '\t']);
-        last.ends_with("\n---") || last == "---"
-    };
+    let mut gap = if ended { "" } else { ending };
+    if !ended && let Some(scalar) = last_block_scalar(text) {
+        match scalar.line_feeds {
+            0 => {
+                let header = &text[scalar.header.clone()];
+                let plain: String = header.chars().filter(|c| !matches!(c, '-' | '+')).collect();
+                add(Edit::replace(scalar.header.start, scalar.header.end, format!("{plain}-")));
+            }
+            // Its last line holds only blanks: what ends that line would be a line feed more.
+            _ => {
+                at = text.trim_end_matches([' ', '\t']).len();
+                gap = "";
+            }
+        }
+    }
+    let unended = !ended && last_block_scalar(document).is_none_or(|scalar| scalar.line_feeds == 0);
+    let tail = if unended { "" } else { ending };
+    let last = text.trim_end_matches(['\n', '\r', ' ', '\t']);
+    let starts_empty = last.ends_with("\n---") || last == "---";
     let marker = if starts_empty { String::new() } else { format!("---{ending}") };
-    Edit::insert(text.len(), format!("{gap}{marker}{body}{tail}"))
+    add(Edit::replace(at, text.len(), format!("{gap}{marker}{body}{tail}")));
+    edits
 }
 
-/// The edit that puts `document` in front of the document at `slice`; a leading comment of the
-/// first document stays with it.
+/// A block scalar at the end of a text.
+struct LastBlockScalar {
+    /// `|` or `>` with its indicators.
+    header: std::ops::Range<usize>,
+    /// How many line feeds its value ends with.
+    line_feeds: usize,
+}
+
+/// The block scalar behind which nothing stands but blanks, if the text ends so.
+fn last_block_scalar(text: &str) -> Option<LastBlockScalar> {
+    let slice = slices(text).pop()?;
+    let doc = super::parse_text(&text[slice.range()]).ok()??;
+    let node = doc.nodes.len() as u32 - 1;
+    let span = doc.raw(node).span;
+    let rest = &doc.text()[span.end as usize..];
+    if !matches!(doc.raw(node).kind, Kind::Literal | Kind::Folded) || !rest.trim().is_empty() {
+        return None;
+    }
+    let header = doc.text()[span.range()].bytes().take_while(|b| b"|>+-0123456789".contains(b)).count();
+    let value = doc.decoded(node);
+    let start = (slice.start + span.start) as usize;
+    Some(LastBlockScalar {
+        header: start..start + header,
+        line_feeds: value.len() - value.trim_end_matches('\n').len(),
+    })
+}
+
+/// The length of what stands in front of the `---` of a slice, and whether directives are part of it.
+fn prefix(slice: &str) -> Option<(usize, bool)> {
+    let bytes = slice.as_bytes();
+    let (marker, _) = next_marker(bytes, 0).filter(|(marker, _)| bytes[*marker] == b'-')?;
+    let prefix = &slice[..marker];
+    is_prefix(prefix).then(|| (marker, prefix.lines().any(|line| line.starts_with('%'))))
+}
+
+/// The edit that puts `document` in front of the document at `slice`. Comments in front of that one's
+/// `---` stay where they are; others stay with it.
 pub fn insert_document(text: &str, slice: Span, document: &str) -> Edit {
     let ending = line_ending(text);
-    let body = document.trim_end_matches('\n').replace('\n', ending);
-    let at = slice.start as usize;
-    if text[at..].starts_with("---") {
-        Edit::insert(at, format!("---{ending}{body}{ending}"))
-    } else {
-        Edit::insert(at, format!("{body}{ending}---{ending}"))
+    let body = document.strip_suffix('\n').unwrap_or(document).replace('\n', ending);
+    let start = slice.start as usize;
+    match prefix(&text[slice.range()]) {
+        Some((_, true)) => Edit::insert(start, format!("---{ending}{body}{ending}...{ending}")),
+        Some((marker, false)) => Edit::insert(start + marker, format!("---{ending}{body}{ending}")),
+        None => Edit::insert(start, format!("{body}{ending}---{ending}")),
     }
 }
 
 /// The edit that removes the document at `slices[index]`: its `---` and all up to the next one.
-/// Where it is the first, the `---` of the next one goes too if the text did not start with one.
+/// Where it is the first, the comment that heads the text stays, and the `---` of the next document goes
+/// if the text did not start with one.
 pub fn remove_document(text: &str, slices: &[Span], index: usize) -> Option<Edit> {
     let slice = slices.get(index)?;
     let (mut start, mut end) = (slice.start as usize, slice.end as usize);
     if index == 0 {
+        start += heading(&text[slice.range()]);
         let starts_with_marker = text[start..].starts_with("---");
         let rest = &text[end..];
         if !starts_with_marker && let Some(line) = rest.strip_prefix("---") {
@@ -111,11 +171,36 @@ pub fn remove_document(text: &str, slices: &[Span], index: usize) -> Option<Edit
                 end += 3 + line_end;
             }
         }
-    } else if end == text.len() && !text.ends_with('\n') {
+    } else if end == text.len()
+        && !text.ends_with('\n')
+        && last_block_scalar(&text[..start]).is_none_or(|scalar| scalar.line_feeds == 0)
+    {
         // The text had no final newline; the document in front becomes the last one and has none either.
-        start = text[..start].trim_end_matches('\n').trim_end_matches('\r').len();
+        let shorter = text[..start].strip_suffix('\n');
+        start = shorter.map_or(start, |line| line.strip_suffix('\r').unwrap_or(line).len());
     }
     Some(Edit::delete(start, end))
+}
+
+/// The length of the comment that heads a text rather than its first document: one that a blank line or
+/// the document's `---` sets apart.
+fn heading(slice: &str) -> usize {
+    if let Some((marker, directives)) = prefix(slice) {
+        return if directives { 0 } else { marker };
+    }
+    let mut length = 0;
+    let mut set_apart = 0;
+    for line in slice.split_inclusive('\n') {
+        let trimmed = line.trim();
+        if !trimmed.is_empty() && !trimmed.starts_with('#') {
+            break;
+        }
+        length += line.len();
+        if trimmed.is_empty() {
+            set_apart = length;
+        }
+    }
+    set_apart
 }
 
 #[cfg(test)]
@@ -148,9 +233,13 @@ mod tests {
         assert_eq!(without(0), "b: 2\n---\nc: 3\n");
         assert_eq!(without(1), "a: 1\n---\nc: 3\n");
         assert_eq!(without(2), "a: 1\n---\nb: 2\n");
-        assert_eq!(append_document("a: 1\n", "b: 2\n").new, "---\nb: 2\n");
-        assert_eq!(append_document("a: 1", "b: 2\n").new, "\n---\nb: 2");
-        assert_eq!(append_document("a: 1\r\n", "b: 2\nc: 3\n").new, "---\r\nb: 2\r\nc: 3\r\n");
+        let with = |text: &str, document: &str| append_document(text, document).apply(text);
+        assert_eq!(with("a: 1\n", "b: 2\n"), "a: 1\n---\nb: 2\n");
+        assert_eq!(with("a: 1", "b: 2\n"), "a: 1\n---\nb: 2");
+        assert_eq!(with("a: 1\r\n", "b: 2\nc: 3\n"), "a: 1\r\n---\r\nb: 2\r\nc: 3\r\n");
+        assert_eq!(with("a: |\n  x", "b: 2\n"), "a: |-\n  x\n---\nb: 2");
+        assert_eq!(with("a: |\n  x\n  ", "b: 2\n"), "a: |\n  x\n---\nb: 2");
+        assert_eq!(with("a: 1", "b: |\n  x\n"), "a: 1\n---\nb: |\n  x\n");
         assert_eq!(insert_document(text, spans[1], "z: 0\n").new, "---\nz: 0\n");
         assert_eq!(insert_document(text, spans[0], "z: 0\n").new, "z: 0\n---\n");
     }

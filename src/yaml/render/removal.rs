@@ -130,12 +130,13 @@ impl Renderer<'_> {
         let behind_block_scalar =
             matches!(raw.kind, Kind::Literal | Kind::Folded) && raw.span.end as usize >= text[..start].trim_end().len();
         let mut to = end.next_line;
-        if behind_block_scalar && self.layout.text()[self.block_header(before).range()].contains('+') {
+        if behind_block_scalar && text[self.block_header(before).range()].contains('+') {
             // Blank lines that follow would become part of a scalar that keeps them.
             let blanks = text[to..].len() - text[to..].trim_start_matches([' ', '\t', '\r', '\n']).len();
             to = if to + blanks == text.len() { text.len() } else { self.layout.line_start(to + blanks).max(to) };
         }
-        if to == text.len() && !text.ends_with('\n') && !behind_block_scalar {
+        let ends_value = behind_block_scalar && !text[self.block_header(before).range()].contains('-');
+        if to == text.len() && !text.ends_with('\n') && !ends_value {
             self.tail = Some(start);
         }
         self.push(Edit::delete(start, to), 0);

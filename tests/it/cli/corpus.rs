@@ -38,7 +38,8 @@ fn real_manifests(corpus: &Path) {
         let after = states(&written, None);
         assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "no file comes or goes");
         let other = states(&applied, None);
-        let changes: Vec<&str> = all["changes"].as_array().expect("changes").iter().filter_map(|change| change["file"].as_str()).collect();
+        let changes: Vec<&str> =
+            all["changes"].as_array().expect("changes").iter().filter_map(|change| change["file"].as_str()).collect();
         for (name, (text, time)) in &after {
             assert!(&other[name].0 == text, "{} differs between diff and --write", name.display());
             let changed = name.to_str().is_some_and(|name| changes.contains(&name));
@@ -80,7 +81,9 @@ fn print_counts(flags: &[&str], report: &Value) {
         let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
         let safety = finding["fix"].get("safety").map_or("no fix".to_owned(), word);
         let applied = if finding["fix"]["applied"] == true { "applied" } else { "open" };
-        *counts.entry(format!("{} {} {safety} {applied}", word(&finding["rule"]), word(&finding["level"]))).or_default() += 1;
+        *counts
+            .entry(format!("{} {} {safety} {applied}", word(&finding["rule"]), word(&finding["level"])))
+            .or_default() += 1;
         if let Some(refusal) = finding["refusal"].as_str() {
             let reason = refusal.rsplit(": ").next().unwrap_or(refusal);
             *refusals.entry(reason.to_owned()).or_default() += 1;

@@ -35,11 +35,12 @@ pub(crate) fn trials() -> Vec<Trial> {
 fn diff_and_rest() {
     let world = World::with(&[("bank.yaml", BANK)]);
     let ran = world.run(&["."]).with(1);
-    let diff = "--- a/bank.yaml\n+++ b/bank.yaml\n@@ -6,7 +6,7 @@\n";
+    let diff = "--- a/bank.yaml\n+++ b/bank.yaml\n@@ -6,10 +6,10 @@\n";
     assert!(ran.out().starts_with(diff), "{}", ran.out());
-    let lines = "-      dnsPolicy: ClusterFirstWithHostNet # left behind\n+      dnsPolicy: ClusterFirst # left behind\n";
+    let lines =
+        "-      dnsPolicy: ClusterFirstWithHostNet # left behind\n+      dnsPolicy: ClusterFirst # left behind\n";
     assert!(ran.out().contains(lines), "{}", ran.out());
-    let ran = ran.says("bank.yaml:19:16  host-network").says("bank.yaml:27:20  proxy-uid").says("--unsafe");
+    let ran = ran.says("bank.yaml:24:16  host-network").says("bank.yaml:17:24  proxy-uid").says("--unsafe");
     assert!(!ran.err.contains("left behind"), "what is in the diff is not told twice: {}", ran.err);
     assert!(!ran.out().contains("help:"), "{}", ran.out());
     assert_eq!(world.read("bank.yaml"), BANK);
@@ -87,7 +88,7 @@ fn write_with_open() {
 fn check_lists() {
     let world = World::with(&[("bank.yaml", BANK)]);
     let ran = world.run(&["--check", "."]).with(1);
-    for place in ["bank.yaml:9:18  dns-policy", "bank.yaml:19:16  host-network", "bank.yaml:22:29  dns-ndots"] {
+    for place in ["bank.yaml:9:18  dns-policy", "bank.yaml:24:16  host-network", "bank.yaml:12:34  dns-ndots"] {
         assert!(ran.out().contains(place), "{place}\n{}", ran.out());
     }
     assert!(!ran.out().contains("@@"), "{}", ran.out());
@@ -137,9 +138,10 @@ fn unreadable_folder() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = World::with(&[("locked/a.yaml", SAFE), ("open/b.yaml", &left_over("b"))]);
     fs::set_permissions(world.path("locked"), fs::Permissions::from_mode(0o000)).expect("mode set");
-    for folder in [world.root.parent().expect("a parent"), &world.root] {
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("mode set");
+    for folder in [world.root.parent().expect("a parent"), &world.root, &world.path("open")] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).expect("mode set");
     }
+    fs::set_permissions(world.path("open/b.yaml"), fs::Permissions::from_mode(0o666)).expect("mode set");
     let drop = if super::support::is_root() { "setpriv --reuid 65534 --clear-groups --inh-caps=-all" } else { "env" };
     let program = env!("CARGO_BIN_EXE_meshfix");
     let named = world.shell(&format!("{drop} '{program}' locked open"));
@@ -154,10 +156,13 @@ fn unreadable_folder() {
 
 fn unknown_rule() {
     let world = World::with(&[("bank.yaml", BANK)]);
-    for args in [["--select", "hostnetwork", "."], ["--ignore", "host-netwrok", "."], ["-q", "explain", "host-netwok"]] {
+    for args in
+        [["--select", "hostnetwork", "."], ["--ignore", "host-netwrok", "."], ["--select", "host-networks", "-v"]]
+    {
         let ran = world.run(&args).with(2).says("did you mean `host-network`?");
         assert!(ran.bytes.is_empty(), "{}", ran.out());
     }
+    world.run(&["explain", "host-netwok"]).with(2).says("did you mean `host-network`?");
     world.run(&["--select", "zzz", "."]).with(2).says("`meshfix rules` lists them");
     world.run(&["--wrong"]).with(2).says("--wrong");
     let ran = world.stream(&["--select", "dns-polcy", "-"], BANK).with(2).says("dns-policy");
@@ -200,7 +205,7 @@ fn quiet_and_verbose() {
     world.run(&["-q", "nowhere"]).with(2).says("error: nowhere");
     let ran = world.run(&["."]).with(1).says("1 note (-v shows it)");
     assert!(!ran.err.contains("agent.yaml"), "{}", ran.err);
-    world.run(&["-v", "."]).with(1).says("agent.yaml:4:42  host-network (info)");
+    world.run(&["-v", "."]).with(1).says("agent.yaml:4:39  host-network (info)");
     world.run(&["-q", "-v", "."]).with(2);
 }
 
@@ -249,7 +254,8 @@ fn select_none() {
     world.write("bom.yaml", format!("\u{feff}{BANK}"));
     world.write("end.yaml", BANK.trim_end());
     let before = world.files();
-    for mode in [&["--select", "none"][..], &["--select", "none", "--unsafe", "--write"], &["--select=none", "--check"]] {
+    for mode in [&["--select", "none"][..], &["--select", "none", "--unsafe", "--write"], &["--select=none", "--check"]]
+    {
         let ran = world.run(mode).with(0);
         assert!(ran.bytes.is_empty(), "{}", ran.out());
         assert_eq!(world.files(), before);
@@ -260,13 +266,13 @@ fn select_and_ignore() {
     let world = World::with(&[("bank.yaml", BANK)]);
     let rules = |args: &[&str]| {
         let out = world.run(&[args, &["--check", "--exit-zero", "."]].concat()).with(0).out();
-        let all = ["host-network", "dns-policy", "dns-ndots", "proxy-uid"];
+        let all = ["dns-policy", "dns-ndots", "proxy-uid", "host-network"];
         let found = |rule: &&&str| out.contains(&format!("  {rule}  "));
         all.iter().filter(found).copied().collect::<Vec<_>>()
     };
-    assert_eq!(rules(&[]), ["host-network", "dns-policy", "dns-ndots", "proxy-uid"]);
+    assert_eq!(rules(&[]), ["dns-policy", "dns-ndots", "proxy-uid", "host-network"]);
     assert_eq!(rules(&["--select", "dns-policy,proxy-uid"]), ["dns-policy", "proxy-uid"]);
-    assert_eq!(rules(&["--ignore", "dns-policy,proxy-uid"]), ["host-network", "dns-ndots"]);
+    assert_eq!(rules(&["--ignore", "dns-policy,proxy-uid"]), ["dns-ndots", "host-network"]);
     assert_eq!(rules(&["--select", "dns-policy", "--select", "dns-ndots", "--ignore", "dns-ndots"]), ["dns-policy"]);
     world.run(&["--select", "host-network", "."]).with(1).says("1 fix needs --unsafe");
     world.run(&["--profile", "istio", "--check", "."]).with(1);

@@ -59,7 +59,8 @@ fn keeps_metadata() {
 }
 
 fn keeps_times() {
-    let world = World::with(&[("a.yaml", SAFE), ("clean.yaml", CLEAN), ("open.yaml", &host("van")), ("note.txt", "kind: Pod")]);
+    let world =
+        World::with(&[("a.yaml", SAFE), ("clean.yaml", CLEAN), ("open.yaml", &host("van")), ("note.txt", "kind: Pod")]);
     let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let names = ["a.yaml", "clean.yaml", "open.yaml", "note.txt"];
     for name in names {
@@ -70,7 +71,8 @@ fn keeps_times() {
         world.run(mode).with(1);
         for (name, inode) in names.iter().zip(inodes) {
             let now = fs::metadata(world.path(name)).expect("there");
-            let touched = mode[0] == "--write" && *name == "a.yaml" || !world.read("a.yaml").contains("With") && *name == "a.yaml";
+            let touched = mode[0] == "--write" && *name == "a.yaml"
+                || !world.read("a.yaml").contains("With") && *name == "a.yaml";
             if !touched {
                 assert_eq!((now.modified().expect("a time"), now.ino()), (old, inode), "{name} after {mode:?}");
             }
@@ -134,11 +136,18 @@ fn encodings() {
     let utf16 = |bytes: fn(u16) -> [u8; 2]| BANK.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
     world.write("le.yaml", [&[0xff, 0xfe][..], &utf16(u16::to_le_bytes)].concat());
     world.write("be.yaml", [&[0xfe, 0xff][..], &utf16(u16::to_be_bytes)].concat());
-    world.write("latin.yaml", SAFE.replace("oven:2", "@").bytes().map(|b| if b == b'@' { 0xe4 } else { b }).collect::<Vec<_>>());
+    world.write(
+        "latin.yaml",
+        SAFE.replace("oven:2", "@").bytes().map(|b| if b == b'@' { 0xe4 } else { b }).collect::<Vec<_>>(),
+    );
     let odd = ["le.yaml", "be.yaml", "latin.yaml"];
     let before = odd.map(|name| fs::read(world.path(name)).expect("there"));
-    let ran = world.run(&["--write", "."]).with(0).says("skipped le.yaml: it is UTF-16").says("skipped be.yaml: it is UTF-16");
-    ran.says("skipped latin.yaml: it is not UTF-8 (line 9)");
+    let ran = world
+        .run(&["--write", "."])
+        .with(0)
+        .says("skipped le.yaml: it is UTF-16")
+        .says("skipped be.yaml: it is UTF-16");
+    ran.says("skipped latin.yaml: it is not UTF-8 (line 10)");
     assert_eq!(odd.map(|name| fs::read(world.path(name)).expect("there")), before);
     assert!(!world.read("a.yaml").contains("WithHostNet"));
     world.run(&["latin.yaml"]).with(2).says("error: latin.yaml: it is not UTF-8");
@@ -153,7 +162,7 @@ fn template() {
         ("mixed.yaml", &format!("{}---\n{chart}---\n{}", left_over("a"), left_over("b"))),
     ]);
     let ran = world.run(&["--write", "."]).with(0).says("skipped templates/deployment.yaml:4:9: template text");
-    ran.says("skipped mixed.yaml:14:9: template text");
+    ran.says("skipped mixed.yaml:15:9: template text");
     assert_eq!(world.read("templates/deployment.yaml"), chart);
     assert!(!world.read("templates/other.yaml").contains("WithHostNet"));
     let mixed = world.read("mixed.yaml");
@@ -241,7 +250,8 @@ fn ignored() {
     finish(world.clean("git").args(["init", "-q"]), b"").with(0);
     let files = |args: &[&str]| {
         let out = world.run(&[args, &["--exit-zero"]].concat()).with(0).out();
-        let mut names: Vec<String> = out.lines().filter_map(|line| line.strip_prefix("+++ b/")).map(str::to_owned).collect();
+        let mut names: Vec<String> =
+            out.lines().filter_map(|line| line.strip_prefix("+++ b/")).map(str::to_owned).collect();
         names.sort();
         names
     };

@@ -58,9 +58,18 @@ pub(crate) fn odd() -> World {
         ("bom.yaml", &format!("\u{feff}{BANK}")),
         ("bom and crlf.yaml", &format!("\u{feff}{}", SAFE.replace('\n', "\r\n"))),
         ("no-newline.yaml", SAFE.trim_end()),
-        ("last line.yaml", "kind: Pod\napiVersion: v1\nmetadata: {name: end}\nspec:\n  containers: []\n  dnsPolicy: ClusterFirstWithHostNet"),
-        ("last-removed.yaml", "kind: Pod\napiVersion: v1\nmetadata: {name: end}\nspec:\n  containers: []\n  hostNetwork: true"),
-        ("first-line.yaml", "spec: {dnsPolicy: ClusterFirstWithHostNet, containers: []}\nkind: Pod\napiVersion: v1\nmetadata: {name: a}\n"),
+        (
+            "last line.yaml",
+            "kind: Pod\napiVersion: v1\nmetadata: {name: end}\nspec:\n  containers: []\n  dnsPolicy: ClusterFirstWithHostNet",
+        ),
+        (
+            "last-removed.yaml",
+            "kind: Pod\napiVersion: v1\nmetadata: {name: end}\nspec:\n  containers: []\n  hostNetwork: true",
+        ),
+        (
+            "first-line.yaml",
+            "spec: {dnsPolicy: ClusterFirstWithHostNet, containers: []}\nkind: Pod\napiVersion: v1\nmetadata: {name: a}\n",
+        ),
         ("Zähler/Straße — 1.yaml", &left_over("zaehler")),
         ("naïve/日本.yml", BANK),
         (" leading blank.yaml", SAFE),
@@ -71,10 +80,17 @@ pub(crate) fn odd() -> World {
         ("a/b", CLEAN),
         ("a/Kustomization", "resources: [c.yaml]\n"),
         ("a/c.yaml", &host("c")),
-        ("pod.json", "{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\": {\"name\": \"j\"},\n \"spec\": {\"hostNetwork\": true, \"dnsPolicy\": \"ClusterFirstWithHostNet\",\n  \"dnsConfig\": {\"options\": [{\"name\": \"ndots\", \"value\": 5}]}, \"containers\": []}}"),
-        ("minified.json", "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"j\"},\"spec\":{\"dnsPolicy\":\"ClusterFirstWithHostNet\",\"containers\":[]}}]}"),
+        (
+            "pod.json",
+            "{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\": {\"name\": \"j\"},\n \"spec\": {\"hostNetwork\": true, \"dnsPolicy\": \"ClusterFirstWithHostNet\",\n  \"dnsConfig\": {\"options\": [{\"name\": \"ndots\", \"value\": 5}]}, \"containers\": []}}",
+        ),
+        (
+            "minified.json",
+            "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"j\"},\"spec\":{\"dnsPolicy\":\"ClusterFirstWithHostNet\",\"containers\":[]}}]}",
+        ),
     ]);
-    let many: String = (0..40).map(|i| format!("{}---\n", if i % 3 == 0 { host("m") } else { left_over("m") })).collect();
+    let many: String =
+        (0..40).map(|i| format!("{}---\n", if i % 3 == 0 { host("m") } else { left_over("m") })).collect();
     world.write("many.yaml", many);
     // Equal neighbours: a diff that slips by a document would be wrong.
     world.write("equal.yaml", format!("{CLEAN}---\n").repeat(30) + &SAFE.repeat(1) + "---\n" + &CLEAN.repeat(2));
@@ -85,7 +101,8 @@ fn odd_tree() {
     let world = odd();
     let safe = law(&world, &["."]);
     let all = law(&world, &["--unsafe", "."]);
-    assert!(safe >= 17 && all > safe, "{safe} and {all} files change");
+    // Fixes of bare Pods are unsafe.
+    assert!(safe >= 13 && all >= 19, "{safe} and {all} files change");
     let written = world.twin();
     written.run(&["--write", "--unsafe", "."]).with(0);
     assert!(written.run(&["--unsafe", "."]).with(0).bytes.is_empty());
@@ -166,12 +183,8 @@ fn patch_p1() {
 }
 
 fn quoted_names() {
-    let world = World::with(&[
-        ("new\nline.yaml", SAFE),
-        ("ä.yaml", SAFE),
-        ("a b.yaml", SAFE),
-        ("q\"\t\\\u{1b}\r.yaml", SAFE),
-    ]);
+    let world =
+        World::with(&[("new\nline.yaml", SAFE), ("ä.yaml", SAFE), ("a b.yaml", SAFE), ("q\"\t\\\u{1b}\r.yaml", SAFE)]);
     finish(world.clean("git").args(["init", "-q"]), b"");
     finish(world.clean("git").args(["add", "."]), b"").with(0);
     let ours = world.run(&["."]).with(1).out();

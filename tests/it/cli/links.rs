@@ -65,7 +65,10 @@ fn loops() {
     symlink(".", world.path("sub/here.yaml")).expect("linked");
     let ran = world.run(&["--write", "."]).with(0);
     assert!(ran.took < Duration::from_secs(10), "{:?}", ran.took);
-    let ran = ran.says("skipped self.yaml: the symbolic link leads nowhere").says("skipped one.yaml").says("skipped two.yaml");
+    let ran = ran
+        .says("skipped self.yaml: the symbolic link leads nowhere")
+        .says("skipped one.yaml")
+        .says("skipped two.yaml");
     ran.says("skipped dangling.yaml: the symbolic link leads nowhere: no such file");
     assert!(!world.read("a.yaml").contains("WithHostNet") && !world.read("sub/b.yaml").contains("WithHostNet"));
     world.run(&["self.yaml"]).with(2).says("error: self.yaml");
@@ -79,7 +82,8 @@ fn hard() {
     assert!(ran.out().contains("b/free.yaml") && !ran.out().contains("b/a.yaml"), "{}", ran.out());
     world.run(&["--write", "."]).with(1).says("a.yaml: the file has 2 hard links");
     assert_eq!(world.read("a.yaml"), SAFE);
-    let [one, other] = [world.path("a.yaml"), world.outside("other.yaml")].map(|path| fs::metadata(path).expect("there").ino());
+    let [one, other] =
+        [world.path("a.yaml"), world.outside("other.yaml")].map(|path| fs::metadata(path).expect("there").ino());
     assert_eq!(one, other);
     assert!(!world.read("free.yaml").contains("WithHostNet"));
 }

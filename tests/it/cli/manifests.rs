@@ -1,6 +1,6 @@
 //! Manifests for the trials of this folder, written for them.
 
-/// Two workloads: one safe fix (`dns-policy`), and one safe and two unsafe ones beside it.
+/// Two workloads: two safe fixes (`dns-policy`, `dns-ndots`) and two unsafe ones (`proxy-uid`, `host-network`).
 pub(crate) const BANK: &str = "\
 # What the bank runs.
 apiVersion: apps/v1
@@ -11,9 +11,14 @@ spec:
   template:
     spec:
       dnsPolicy: ClusterFirstWithHostNet # left behind
+      dnsConfig:
+        options:
+          - {name: ndots, value: 5}
       containers:
         - name: ledger
           image: bank/ledger:1
+          securityContext:
+            runAsUser: 1337
 ---
 apiVersion: v1
 kind: Pod
@@ -21,14 +26,9 @@ metadata:
   name: teller
 spec:
   hostNetwork: true
-  dnsConfig:
-    options:
-      - {name: ndots, value: 5}
   containers:
     - name: teller
       image: bank/teller:1
-      securityContext:
-        runAsUser: 1337
 ";
 
 /// Two workloads with safe fixes only.

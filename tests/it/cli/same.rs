@@ -69,7 +69,11 @@ fn order() {
 }
 
 fn folder() {
-    let world = World::with(&[("sub/bank.yaml", BANK), ("sub/deep/bakery.yaml", SAFE), ("sub/broken.yaml", "kind: Pod\na: [\n")]);
+    let world = World::with(&[
+        ("sub/bank.yaml", BANK),
+        ("sub/deep/bakery.yaml", SAFE),
+        ("sub/broken.yaml", "kind: Pod\na: [\n"),
+    ]);
     for mode in MODES {
         let above = world.run(&[mode, &["sub"][..]].concat());
         let mut inside = world.command(&[mode, &["."][..]].concat());
@@ -95,7 +99,11 @@ fn surroundings() {
     for mode in MODES {
         let plain = world.run(&[mode, &["."][..]].concat());
         let mut other = world.command(&[mode, &["."][..]].concat());
-        other.env("LANG", "de_DE.ISO-8859-1").env("LC_ALL", "tr_TR").env("TZ", "Pacific/Kiritimati").env("COLUMNS", "40");
+        other
+            .env("LANG", "de_DE.ISO-8859-1")
+            .env("LC_ALL", "tr_TR")
+            .env("TZ", "Pacific/Kiritimati")
+            .env("COLUMNS", "40");
         equal(&plain, &finish(other.env("TMPDIR", "/nowhere").env("TERM", "dumb"), b""));
     }
     let twin = world.twin();

@@ -22,7 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 fn fixed_with_findings() {
     let world = World::new();
-    let ran = world.stream(&["-"], BANK).with(0).says("<stdin>:19:16  host-network").says("2 more fixes need --unsafe");
+    let ran = world.stream(&["-"], BANK).with(0).says("<stdin>:24:16  host-network").says("2 more fixes need --unsafe");
     let fixed = BANK.replace("ClusterFirstWithHostNet", "ClusterFirst").replace("value: 5", "value: \"5\"");
     assert_eq!(ran.out(), fixed);
     world.stream(&["-q", "-"], BANK).with(0).prints("ClusterFirst #").err.is_empty().then_some(()).expect("quiet");
@@ -77,7 +77,9 @@ fn broken_document() {
 fn identity() {
     let world = World::new();
     let broken = format!("{BANK}---\nkind: Pod\n  bad: [\n");
-    for text in [BANK, CLEAN, &broken, "\u{feff}a: 1\r\n\r\n", "x", "{{ template }}", "\n\n# only a comment", "a\rb\u{85}"] {
+    for text in
+        [BANK, CLEAN, &broken, "\u{feff}a: 1\r\n\r\n", "x", "{{ template }}", "\n\n# only a comment", "a\rb\u{85}"]
+    {
         let ran = world.stream(&["--select", "none", "--unsafe", "-"], text).with(0);
         assert_eq!(ran.bytes, text.as_bytes());
     }

@@ -33,14 +33,16 @@ fn world() -> World {
 fn write(world: &World) -> Result<(), Error> {
     let paths = ["a.yaml", "sub/b.yaml", "sub/c.yaml"].map(|name| world.path(name));
     let texts = ["new: a\n", "new: b\n", "new: c\n"];
-    let targets: Vec<Target<'_>> = (0..3).map(|i| Target { path: &paths[i], before: OLD[i], after: texts[i] }).collect();
+    let targets: Vec<Target<'_>> =
+        (0..3).map(|i| Target { path: &paths[i], before: OLD[i], after: texts[i] }).collect();
     write_together(&targets)
 }
 
 #[track_caller]
 fn expect(world: &World, texts: [&str; 3]) {
     let files = world.files();
-    let have: Vec<_> = files.iter().map(|(name, text)| (name.to_str().expect("UTF-8"), String::from_utf8_lossy(text))).collect();
+    let have: Vec<_> =
+        files.iter().map(|(name, text)| (name.to_str().expect("UTF-8"), String::from_utf8_lossy(text))).collect();
     let names = ["a.yaml", "sub/b.yaml", "sub/c.yaml"];
     let want: Vec<_> = names.iter().zip(texts).map(|(name, text)| (*name, text.into())).collect();
     assert_eq!(have, want, "and no temporary file");
@@ -100,7 +102,8 @@ fn closed_folder() {
 fn rollback() {
     let world = world();
     let fixed = world.path("sub/c.yaml");
-    let attribute = |flag: &str| Command::new("chattr").arg(flag).arg(&fixed).output().is_ok_and(|out| out.status.success());
+    let attribute =
+        |flag: &str| Command::new("chattr").arg(flag).arg(&fixed).output().is_ok_and(|out| out.status.success());
     // Only an immutable file lets everything succeed but the rename.
     if !is_root() || !attribute("+i") {
         return left_out("no immutable files here");
@@ -117,9 +120,10 @@ fn rollback() {
 fn many() {
     let world = World::new();
     let limit = fs::read_to_string("/proc/self/limits").expect("/proc");
-    let open_files = limit.lines().find(|line| line.starts_with("Max open files")).and_then(|line| {
-        line.split_whitespace().nth(3)?.parse::<usize>().ok()
-    });
+    let open_files = limit
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .and_then(|line| line.split_whitespace().nth(3)?.parse::<usize>().ok());
     let number = open_files.unwrap_or(1024).min(4096) + 50;
     let paths: Vec<_> = (0..number).map(|i| world.path(&format!("{i}"))).collect();
     paths.iter().for_each(|path| fs::write(path, "old").expect("written"));

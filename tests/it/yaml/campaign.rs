@@ -154,7 +154,7 @@ fn one_file(corpus: &Path, path: &Path, limit: usize, tally: &mut Tally) -> usiz
 }
 
 /// The nodes as a rule sees them: keys left out, aliases followed.
-fn nodes(doc: &Document) -> Vec<Node<'_>> {
+pub(super) fn nodes(doc: &Document) -> Vec<Node<'_>> {
     let mut nodes = Vec::new();
     let mut open = vec![doc.root()];
     while let Some(node) = open.pop() {
@@ -193,7 +193,7 @@ const ORDER: &[&str] = &[
     "resources",
 ];
 
-fn scalar(random: &mut Random) -> Value {
+pub(super) fn scalar(random: &mut Random) -> Value {
     const STRINGS: &[&str] = &[
         "istio",
         "app.kubernetes.io/name",
@@ -253,9 +253,9 @@ fn anything(random: &mut Random) -> Value {
     }
 }
 
-type Draw = (&'static str, Vec<(NodeRef, Op)>);
+pub(super) type Draw = (&'static str, Vec<(NodeRef, Op)>);
 
-fn draw(random: &mut Random, nodes: &[Node<'_>]) -> Option<Draw> {
+pub(super) fn draw(random: &mut Random, nodes: &[Node<'_>]) -> Option<Draw> {
     match random.below(100) {
         0..10 => {
             let mut ops = Vec::new();
@@ -285,7 +285,7 @@ fn is_top(node: Node<'_>) -> bool {
 fn draw_one(random: &mut Random, nodes: &[Node<'_>]) -> Option<Draw> {
     let one = |name, node: Node<'_>, op| Some((name, vec![(node.into(), op)]));
     match random.below(12) {
-        0 | 1 | 2 => {
+        0..=2 => {
             let node = find(random, nodes, |node| node.kind().is_scalar() && !has_tag(node))?;
             one("set scalar", node, Op::Set(scalar(random)))
         }
@@ -463,7 +463,7 @@ fn changed_lines(before: &str, after: &str) -> (usize, usize, usize) {
 }
 
 /// No line changes that need not change.
-fn lines(doc: &Document, kind: &str, ops: &[(NodeRef, Op)], after: &str) -> Option<String> {
+pub(super) fn lines(doc: &Document, kind: &str, ops: &[(NodeRef, Op)], after: &str) -> Option<String> {
     let [(at, op)] = ops else { return None };
     let node = doc.node(at.node, at.via)?;
     let (head, removed, added) = changed_lines(doc.text(), after);

@@ -11,7 +11,7 @@ use serde_json::Value;
 #[derive(Debug)]
 pub(crate) enum Fault {
     /// The text or the document is not there.
-    Input(String),
+    Input(#[allow(dead_code, reason = "shown by `Debug`")] String),
     /// An honest no.
     Refused(Refusal),
     /// Two operations disagree.
