@@ -53,7 +53,10 @@ def build():
 
 
 def run(command, stdin=None):
-    """Seconds of the wall clock, seconds of the processor, and peak memory in MB of one command."""
+    """Seconds of the wall clock, seconds of the processor, and peak memory in MB of one command.
+
+    The system counts this program's own memory (some 20 MB) as the least peak that a command can have.
+    """
     source = open(stdin, "rb") if stdin else subprocess.DEVNULL
     start = time.perf_counter()
     process = subprocess.Popen(
@@ -82,14 +85,13 @@ def in_turn(commands, rounds, stdin=None):
 
 def copies(corpus, folder, megabytes):
     """Fills `folder` with copies of `corpus`, each in a folder of its own."""
-    size = sum(path.stat().st_size for path in corpus.rglob("*") if path.is_file())
+    size = sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(corpus) for name in names)
     for number in range(max(1, -(-megabytes * 1_000_000 // size))):
-        # A read-only file is a finding of its own.
+        # meshfix changes nothing that is read-only, so the copies are not.
         copy = folder / f"copy-{number}"
         shutil.copytree(corpus, copy, copy_function=shutil.copyfile)
-        for path in [copy, *copy.rglob("*")]:
-            if path.is_dir():
-                path.chmod(0o755)
+        for at, _, _ in os.walk(copy):
+            os.chmod(at, 0o755)
 
 
 def trees(meshfix, floor, name, folder, rounds):
@@ -139,8 +141,7 @@ def main():
         nothing, filtered = in_turn([["/bin/true"], [meshfix, "--unsafe", "-"]], arguments.rounds * 20, stream)
         print(
             f"`meshfix --unsafe -` on {stream.stat().st_size} bytes: {filtered[0] * 1000:.2f} ms, "
-            f"/bin/true: {nothing[0] * 1000:.2f} ms, difference {(filtered[0] - nothing[0]) * 1000:.2f} ms; "
-            f"peak {filtered[2]:.1f} MB"
+            f"/bin/true: {nothing[0] * 1000:.2f} ms, difference {(filtered[0] - nothing[0]) * 1000:.2f} ms"
         )
 
 

@@ -136,7 +136,7 @@ impl<'a> Admission<'a> {
         self.check_files(change)?;
         for ((file, document), ops) in by_document(change) {
             let plan = self.empty_plan(file, document).ok_or(Wait::Turn)?;
-            plan.clone().admit(&ops).map_err(wait)?;
+            plan.check(&ops).map_err(wait)?;
         }
         Ok(())
     }
@@ -172,13 +172,13 @@ impl<'a> Admission<'a> {
         Ok(change.ops.iter().map(|(at, _)| at.file).collect())
     }
 
-    fn empty_plan(&mut self, file: FileId, document: u32) -> Option<&Plan<'a>> {
+    fn empty_plan(&mut self, file: FileId, document: u32) -> Option<&mut Plan<'a>> {
         let files = self.files;
         if !self.empty.contains_key(&(file, document)) {
             let doc = files.get(file.0 as usize)?.document(document)?;
             self.empty.insert((file, document), Plan::new(doc));
         }
-        self.empty.get(&(file, document))
+        self.empty.get_mut(&(file, document))
     }
 
     /// Files that can't be written, and lines that also hold a Secret, refuse every change.

@@ -194,7 +194,9 @@ fn join(folder: &str, path: &str) -> String {
             part => parts.push(part),
         }
     }
-    parts.join("/")
+    // Files outside the current folder have absolute names.
+    let root = if folder.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", parts.join("/"))
 }
 
 #[cfg(test)]
@@ -205,6 +207,7 @@ mod tests {
     fn paths_are_joined() {
         assert_eq!(join("a/overlays/prod", "../../base"), "a/base");
         assert_eq!(join("", "./x.yaml"), "x.yaml");
+        assert_eq!(join("/a/ov", "../base"), "/a/base");
         assert_eq!(join("../a", "../../b"), "../../b");
     }
 }

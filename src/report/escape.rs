@@ -43,7 +43,7 @@ fn is_hidden(c: char) -> bool {
 
 /// A file name as `git diff` writes it: quoted where it has anything unusual.
 pub(super) fn git_name(name: &str) -> String {
-    let plain = name.bytes().all(|byte| byte >= 0x20 && byte < 0x7f && byte != b'"' && byte != b'\\');
+    let plain = name.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\');
     if plain {
         return name.to_owned();
     }

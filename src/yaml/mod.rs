@@ -3,6 +3,7 @@
 //! Existing text is never printed again. A [`Plan`] turns operations on nodes into byte edits of
 //! the document's own text, and [`prove`] reads the result with two independent parsers.
 
+mod digest;
 mod emit;
 mod events;
 mod layout;

@@ -114,6 +114,17 @@ impl<'a> Plan<'a> {
         self.targets.is_empty()
     }
 
+    /// Whether [`Plan::admit`] would take the operations; the plan stays as it is.
+    ///
+    /// # Errors
+    /// As [`Plan::admit`].
+    pub fn check(&mut self, ops: &[(NodeRef, Op)]) -> Result<(), Denial> {
+        let targets = self.targets.clone();
+        let answer = self.admit(ops);
+        self.targets = targets;
+        answer
+    }
+
     /// Takes the operations of one change, all or none.
     ///
     /// # Errors
@@ -462,5 +473,5 @@ fn unfit(doc: &Document) -> Option<Refusal> {
     if let Some(node) = template {
         return Some(Refusal::Template { at: doc.raw(node).span });
     }
-    super::value::value(doc).err().map(|error| Refusal::Value { reason: error.to_string(), at: doc.slice })
+    super::digest::check(doc).err().map(|error| Refusal::Value { reason: error.to_string(), at: doc.slice })
 }

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use json_patch::Patch;
 use serde_json::Value;
 
+use super::digest::{Reach, outline, outline_like};
 use super::render::Rendering;
 use super::tree::Document;
-use super::value::value;
 use super::{parse, second_reader};
 use crate::text::{EditSet, Span};
 
@@ -52,27 +51,33 @@ pub fn prove(before: &Document, rendering: &Rendering, after: &Arc<str>, slice: 
     check_bytes(before, &rendering.edits, &after[slice.range()])?;
     let read = parse(after, slice).map_err(|error| Disproof::Unreadable(error.to_string()))?;
     let read = read.ok_or_else(|| Disproof::Unreadable("there is no document any more".to_owned()))?;
-    let old = value(before).map_err(|error| Disproof::Patch(error.to_string()))?;
-    let new = value(&read).map_err(|error| Disproof::Unreadable(error.to_string()))?;
-    check_value(old, &rendering.patch, &new, "first reader")?;
-    check_comments(before, &rendering.edits, &read, slice)?;
-    let readers = match second_reader::second_value(&before.text[before.slice.range()]) {
-        Ok(Some(Ok(old))) => {
-            let new = second_reader::second_value(&after[slice.range()]).map_err(Disproof::Unreadable)?;
+    let reach = Reach::of(&rendering.patch);
+    let patched = |mut old: Value| {
+        json_patch::patch(&mut old, &rendering.patch.0).map_err(|error| Disproof::Patch(error.to_string()))?;
+        Ok(old)
+    };
+    let old = outline(before, &reach).map_err(|error| Disproof::Patch(error.to_string()))?;
+    check_value(&read, &patched(old)?, "first reader")?;
+    check_comments(before, rendering, &read, slice)?;
+    // The second reader refuses some documents that kubectl reads (a tab behind a colon): then ours is alone.
+    let second = second_reader::read(&before.text[before.slice.range()]).ok().flatten();
+    let second = second.and_then(|before| outline(&before, &reach).ok());
+    let readers = match second {
+        Some(old) => {
+            let expected = patched(old)?;
+            let new = second_reader::read(&after[slice.range()]).map_err(Disproof::Unreadable)?;
             let new = new.ok_or_else(|| Disproof::Unreadable("there is no document any more".to_owned()))?;
-            let new = new.map_err(|error| Disproof::Unreadable(error.to_string()))?;
-            check_value(old, &rendering.patch, &new, "second reader")?;
+            check_value(&new, &expected, "second reader")?;
             2
         }
-        // The second reader refuses some documents that kubectl reads (a tab behind a colon): then ours is alone.
-        _ => 1,
+        None => 1,
     };
     Ok(Proven { after: read, readers })
 }
 
-fn check_value(mut old: Value, patch: &Patch, new: &Value, reader: &'static str) -> Result<(), Disproof> {
-    json_patch::patch(&mut old, &patch.0).map_err(|error| Disproof::Patch(error.to_string()))?;
-    if old == *new { Ok(()) } else { Err(Disproof::Value { reader }) }
+fn check_value(read: &Document, expected: &Value, reader: &'static str) -> Result<(), Disproof> {
+    let new = outline_like(read, expected).map_err(|error| Disproof::Unreadable(error.to_string()))?;
+    if new == *expected { Ok(()) } else { Err(Disproof::Value { reader }) }
 }
 
 fn check_bytes(before: &Document, edits: &EditSet, after: &str) -> Result<(), Disproof> {
@@ -91,11 +96,11 @@ fn check_bytes(before: &Document, edits: &EditSet, after: &str) -> Result<(), Di
     if rest.is_empty() { Ok(()) } else { Err(Disproof::Bytes) }
 }
 
-/// Every comment outside the edits is still a comment, and no comment is new.
-fn check_comments(before: &Document, edits: &EditSet, after: &Document, slice: Span) -> Result<(), Disproof> {
+/// Every comment is still a comment, but for those that go with what they belong to, and no comment is new.
+fn check_comments(before: &Document, rendering: &Rendering, after: &Document, slice: Span) -> Result<(), Disproof> {
     let mut have = after.comments().iter();
     let mut shift = i64::from(slice.start) - i64::from(before.slice.start);
-    let mut pending = edits.edits().iter().peekable();
+    let mut pending = rendering.edits.edits().iter().peekable();
     for comment in before.comments() {
         while let Some(edit) = pending.next_if(|edit| edit.span.end <= comment.start) {
             shift += edit.new.len() as i64 - i64::from(edit.span.end - edit.span.start);
@@ -104,7 +109,7 @@ fn check_comments(before: &Document, edits: &EditSet, after: &Document, slice: S
             && edit.span.overlaps(*comment)
         {
             // A comment goes whole, with what it belongs to, or stays whole.
-            if edit.span.contains(*comment) {
+            if edit.span.contains(*comment) && rendering.dropped.binary_search(comment).is_ok() {
                 continue;
             }
             return Err(Disproof::Comments);

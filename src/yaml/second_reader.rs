@@ -16,6 +16,11 @@ use crate::text::Span;
 /// The value of the one document in `source` as the second reader sees it, typed by the same rules as ours.
 /// `Ok(None)` for text without a document; `Err` with the reader's words where it refuses the text.
 pub fn second_value(source: &str) -> Result<Option<Result<Value, ValueError>>, String> {
+    Ok(read(source)?.map(|doc| value(&doc)))
+}
+
+/// The one document in `source` as the second reader sees it; see [`second_value`].
+pub(super) fn read(source: &str) -> Result<Option<Document>, String> {
     let mut parser = Parser::new_from_str(source.strip_prefix('\u{feff}').unwrap_or(source));
     let mut builder = Builder::default();
     loop {
@@ -25,7 +30,7 @@ pub fn second_value(source: &str) -> Result<Option<Result<Value, ValueError>>, S
         }
         builder.event(event)?;
     }
-    Ok(builder.finish(source).map(|doc| value(&doc)))
+    Ok(builder.finish(source))
 }
 
 /// Builds a document whose text is made of the values that were read; it has no source of its own.

@@ -157,7 +157,7 @@ pub(super) fn node_value(doc: &Document, node: u32) -> Result<Value, ValueError>
     }
 }
 
-fn scalar_value(doc: &Document, node: u32) -> Result<Value, ValueError> {
+pub(super) fn scalar_value(doc: &Document, node: u32) -> Result<Value, ValueError> {
     let text = doc.decoded(node);
     let typed = match (doc.raw(node).kind, doc.tag(node)) {
         (Kind::Plain, None) => return scalar::plain_value(text).ok_or(ValueError::NotFinite(doc.raw(node).span)),
@@ -177,7 +177,7 @@ fn scalar_value(doc: &Document, node: u32) -> Result<Value, ValueError> {
     }
 }
 
-fn key_name(doc: &Document, key: u32) -> Result<String, ValueError> {
+pub(super) fn key_name(doc: &Document, key: u32) -> Result<String, ValueError> {
     let target = if doc.raw(key).kind == Kind::Alias { doc.alias_target(key) } else { key };
     match doc.raw(target).kind {
         Kind::Plain if doc.tag(target).is_none() => {

@@ -23,12 +23,15 @@ pub struct Rendering {
     pub edits: EditSet,
     /// The same as RFC 6902 operations on the document's value, valid in order.
     pub patch: Patch,
+    /// Comments that go with the entries, items and collections that they belong to, first to last.
+    pub dropped: Vec<Span>,
 }
 
 /// Collects edits; insertions at one place are ordered from the inside out.
 struct Renderer<'a> {
     layout: Layout<'a>,
     edits: Vec<(Edit, usize)>,
+    dropped: Vec<Span>,
     /// Start of a deletion that reaches the end of a text without final line break.
     tail: Option<usize>,
     targets: &'a BTreeMap<u32, Target>,
@@ -55,7 +58,9 @@ impl Plan<'_> {
         for (parent, nodes) in &removed {
             renderer.removals(*parent, nodes, self.targets.get(parent).and_then(Target::content))?;
         }
-        Ok(Rendering { edits: renderer.finish()?, patch: self.patch() })
+        let mut dropped = std::mem::take(&mut renderer.dropped);
+        dropped.sort_unstable();
+        Ok(Rendering { edits: renderer.finish()?, patch: self.patch(), dropped })
     }
 
     /// Renders one target alone, to learn of a refusal before it is admitted.
@@ -139,7 +144,7 @@ impl Plan<'_> {
 
 impl<'a> Renderer<'a> {
     fn new(layout: Layout<'a>, targets: &'a BTreeMap<u32, Target>) -> Self {
-        Renderer { layout, edits: Vec::new(), tail: None, targets }
+        Renderer { layout, edits: Vec::new(), dropped: Vec::new(), tail: None, targets }
     }
 
     fn target(&mut self, node: u32, target: &Target) -> Result<(), Refusal> {
@@ -201,6 +206,14 @@ impl<'a> Renderer<'a> {
         let shorter = text[floor..start].strip_suffix('\n')?;
         let shorter = floor + shorter.strip_suffix('\r').unwrap_or(shorter).len();
         Some(Edit::delete(shorter, start))
+    }
+
+    /// Adds an edit that takes a whole entry, item or collection away, and the comments in it.
+    fn push_removal(&mut self, edit: Edit, depth: usize) {
+        let comments = &self.layout.doc.comments;
+        let from = comments.partition_point(|comment| comment.start < edit.span.start);
+        self.dropped.extend(comments[from..].iter().take_while(|comment| comment.end <= edit.span.end));
+        self.push(edit, depth);
     }
 
     fn push(&mut self, edit: Edit, depth: usize) {

@@ -37,7 +37,7 @@ impl Renderer<'_> {
                 let text = self.layout.text();
                 let rest = &text[end.next_line..];
                 let next = end.next_line + (rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n']).len());
-                self.push(Edit::delete(start, next), 0);
+                self.push_removal(Edit::delete(start, next), 0);
             }
         }
         Ok(())
@@ -103,7 +103,7 @@ impl Renderer<'_> {
         if let Some(lines) = content.and_then(|content| self.block_lines(&content, style)) {
             let indentation = self.indentation(first.1)?;
             let text = emit::joined(&lines, self.layout.line_ending(first.1), &indentation);
-            self.push(Edit::replace(first.1, last.2, text), depth);
+            self.push_removal(Edit::replace(first.1, last.2, text), depth);
             return Ok(());
         }
         let empty = if self.layout.doc.raw(parent).kind.is_mapping() { "{}" } else { "[]" };
@@ -118,7 +118,7 @@ impl Renderer<'_> {
             self.delete_lines(self.layout.owned_comments_start(first.1), end, parent);
             return Ok(());
         }
-        self.push(Edit::replace(first.1, last.2, empty), depth);
+        self.push_removal(Edit::replace(first.1, last.2, empty), depth);
         Ok(())
     }
 
@@ -139,7 +139,7 @@ impl Renderer<'_> {
         if to == text.len() && !text.ends_with('\n') && !ends_value {
             self.tail = Some(start);
         }
-        self.push(Edit::delete(start, to), 0);
+        self.push_removal(Edit::delete(start, to), 0);
     }
 
     /// The end of what goes with an entry in `column`: the comments below it that are indented deeper, too.
@@ -174,7 +174,7 @@ impl Renderer<'_> {
             let style = self.flow_style(parent);
             let inside = content.map(|content| emit::inline(&content, style, Place::Flow));
             let inside = inside.as_deref().map_or("", |text| &text[1..text.len() - 1]);
-            self.push(Edit::replace(raw.span.start as usize + 1, close, inside), depth);
+            self.push_removal(Edit::replace(raw.span.start as usize + 1, close, inside), depth);
             return Ok(());
         }
         for (first, last) in runs(removed) {
@@ -188,7 +188,7 @@ impl Renderer<'_> {
                 (next, previous) if whole_lines => {
                     let line = self.layout.line_end(comma.unwrap_or(end));
                     let next_line = line.map_or(end, |line| line.next_line);
-                    self.push(Edit::delete(self.layout.owned_comments_start(start), next_line), 0);
+                    self.push_removal(Edit::delete(self.layout.owned_comments_start(start), next_line), 0);
                     if let (None, Some(previous), None) = (next, previous, comma) {
                         let at = self.layout.skip_trivia(entries[previous].2);
                         if text.as_bytes().get(at) == Some(&b',') {
@@ -196,8 +196,8 @@ impl Renderer<'_> {
                         }
                     }
                 }
-                (Some(next), _) => self.push(Edit::delete(start, next.1), 0),
-                (None, Some(previous)) => self.push(Edit::delete(entries[previous].2, end), 0),
+                (Some(next), _) => self.push_removal(Edit::delete(start, next.1), 0),
+                (None, Some(previous)) => self.push_removal(Edit::delete(entries[previous].2, end), 0),
                 (None, None) => {}
             }
         }

@@ -76,7 +76,12 @@ impl Renderer<'_> {
             other => Some(emit::inline(other, Style::default(), Place::Block)),
         };
         if let Some(inline) = inline {
-            self.push(Edit::replace(start, end, inline), 0);
+            // A comment on the header's line stays behind the new value.
+            let header_line = self.layout.line_end(header.end as usize).map_or(end, |line| line.content.min(end));
+            self.push(Edit::replace(start, header.end as usize, inline), 0);
+            if header_line < end {
+                self.push(Edit::delete(header_line, end), 0);
+            }
             return Ok(());
         }
         let Value::String(new) = value else { return Ok(()) };
@@ -157,7 +162,7 @@ impl Renderer<'_> {
                     let step = if value.is_array() { style.dash } else { style.step };
                     let ending = self.layout.line_ending(at);
                     let body = emit::indented(lines, column + step);
-                    self.push(Edit::replace(key_line.next_line, last.content, body.join(ending)), depth);
+                    self.push_removal(Edit::replace(key_line.next_line, last.content, body.join(ending)), depth);
                 }
                 None => {
                     self.push(Edit::insert(at, format!(" {inline}")), depth);
@@ -173,7 +178,7 @@ impl Renderer<'_> {
             }
             None => inline,
         };
-        self.push(Edit::replace(start, end, text), 0);
+        self.push_removal(Edit::replace(start, end, text), 0);
         Ok(())
     }
 }

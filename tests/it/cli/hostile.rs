@@ -25,11 +25,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("hostile_block_scalar_of_16_mb", || answered("scalar", &scalar())),
         trial("hostile_comments_before_a_child", || answered("comments", &comments())),
         known_defect("hostile_line_of_16_mb", || answered("line", &line())),
-        trial("hostile_100000_documents", || {
+        trial("hostile_20000_documents", || {
             answered("documents", &(left_over("many").replace("WithHostNet", "") + "---\n").repeat(20_000))
         }),
-        trial("hostile_20000_findings_in_one_file", || {
-            answered("findings", &(left_over("many") + "---\n").repeat(20_000))
+        trial("hostile_5000_findings_in_one_file", || {
+            answered("findings", &(left_over("many") + "---\n").repeat(5_000))
         }),
         trial("hostile_alias_chain", || answered("chain", &chain())),
         trial("hostile_merge_keys", || answered("merge", &merges())),

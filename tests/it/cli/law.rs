@@ -93,7 +93,7 @@ pub(crate) fn odd() -> World {
         (0..40).map(|i| format!("{}---\n", if i % 3 == 0 { host("m") } else { left_over("m") })).collect();
     world.write("many.yaml", many);
     // Equal neighbours: a diff that slips by a document would be wrong.
-    world.write("equal.yaml", format!("{CLEAN}---\n").repeat(30) + &SAFE.repeat(1) + "---\n" + &CLEAN.repeat(2));
+    world.write("equal.yaml", format!("{CLEAN}---\n").repeat(30) + SAFE + "---\n" + &CLEAN.repeat(2));
     world
 }
 

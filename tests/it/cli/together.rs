@@ -8,7 +8,8 @@ use std::process::Command;
 use libtest_mimic::Trial;
 use meshfix::io::write::{Error, Target, write_together};
 
-use super::support::{World, is_root, left_out, trial};
+use super::manifests::{SAFE, left_over};
+use super::support::{Ran, World, finish, has, is_root, left_out, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -19,6 +20,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("together_writes_none_when_a_folder_cannot_be_written", closed_folder),
         trial("together_puts_back_what_was_renamed", rollback),
         trial("together_needs_no_descriptor_for_each_file", many),
+        trial("a_system_call_that_fails_loses_one_file_only", failing_calls),
+        trial("a_kill_at_any_moment_leaves_old_or_new_files", killed),
         trial("a_changed_file_is_not_written_and_the_others_are", changed_in_a_run),
     ]
 }
@@ -133,22 +136,90 @@ fn many() {
     assert_eq!(fs::read_dir(&world.root).expect("a folder").count(), number);
 }
 
-fn changed_in_a_run() {
-    if !super::support::has("strace") {
-        return left_out("strace is not there to hold the program up");
+/// Runs the program under strace, which makes a system call fail or ends the program there.
+fn injected(world: &World, inject: &str, args: &str) -> Option<Ran> {
+    if !has("strace") {
+        left_out("strace is not there to spoil system calls");
+        return None;
     }
-    use super::manifests::{SAFE, left_over};
-    let world = World::with(&[("a.yaml", SAFE), ("b.yaml", &left_over("b"))]);
-    // The first sync waits a second; in that time somebody writes the file.
-    let script = "strace -f -o /dev/null -e trace=fsync -e inject=fsync:delay_enter=1500000:when=1 \"$MESHFIX\" --threads 1 --write . & \
-                  sleep 0.9; echo '# mine' >> a.yaml; wait $!";
-    let ran = super::support::finish(
-        world.clean("sh").args(["-c", script]).env("MESHFIX", env!("CARGO_BIN_EXE_meshfix")),
-        b"",
-    );
+    let calls = inject.split(':').next().unwrap_or_default();
+    let script =
+        format!("exec strace -f -o /dev/null -e trace={calls} -e inject={inject} \"$MESHFIX\" --threads 1 {args}");
+    let ran = finish(world.clean("sh").args(["-c", &script]).env("MESHFIX", env!("CARGO_BIN_EXE_meshfix")), b"");
     if ran.err.contains("ptrace") {
-        return left_out("strace may not trace here");
+        left_out("strace may not trace here");
+        return None;
     }
+    Some(ran)
+}
+
+fn three() -> World {
+    World::with(&[("a.yaml", &left_over("a")), ("b.yaml", &left_over("b")), ("sub/c.yaml", &left_over("c"))])
+}
+
+fn failing_calls() {
+    for (inject, what) in [
+        // The second sync is that of the folder.
+        ("fsync:error=EIO:when=3", "its new text can't be synced: input/output error"),
+        ("rename,renameat,renameat2:error=EXDEV:when=2", "could not be replaced"),
+        ("fchmod:error=EPERM:when=2", "its mode, owner or attributes can't be kept"),
+        ("fsetxattr,flistxattr,llistxattr:error=ENOSPC:when=2", "its mode, owner or attributes can't be kept"),
+    ] {
+        let world = three();
+        let Some(ran) = injected(&world, inject, "--write .") else { return };
+        let ran = ran.with(2).says(&format!("error: b.yaml: {what}"));
+        assert!(!ran.err.contains("error: a.yaml") && !ran.err.contains("error: sub"), "{}", ran.err);
+        assert_eq!(world.read("b.yaml"), left_over("b"), "{inject}");
+        for done in ["a.yaml", "sub/c.yaml"] {
+            assert!(!world.read(done).contains("WithHostNet"), "{inject}: {done}");
+        }
+        assert_eq!(world.files().len(), 3, "{inject}: no temporary file");
+    }
+}
+
+fn killed() {
+    let old = three();
+    let new = old.twin();
+    new.run(&["--write", "."]).with(0);
+    let (old, new) = (old.files(), new.files());
+    let mut kills = 0;
+    for calls in ["fsync", "rename,renameat,renameat2", "fchmod", "openat", "llistxattr", "write"] {
+        for when in 1..=60 {
+            let world = three();
+            let inject = format!("{calls}:signal=SIGKILL:when={when}");
+            let Some(ran) = injected(&world, &inject, "--write .") else { return };
+            let mut files = world.files();
+            for name in old.keys() {
+                let text = files.remove(name).expect("the file is there");
+                assert!(text == old[name] || text == new[name], "{inject}: {} is neither old nor new", name.display());
+            }
+            let ours = |name: &std::path::PathBuf| name.to_string_lossy().contains(".meshfix-");
+            assert!(files.keys().all(ours), "{inject}: {:?}", files.keys());
+            if ran.code == Some(0) {
+                break;
+            }
+            kills += 1;
+            // The next run does what is left.
+            world.run(&["--write", "."]).with(0);
+            assert!(new.iter().all(|(name, text)| &world.files()[name] == text), "{inject}");
+        }
+    }
+    assert!(kills > 10, "{kills} kills");
+}
+
+fn changed_in_a_run() {
+    let world = World::with(&[("a.yaml", SAFE), ("b.yaml", &left_over("b"))]);
+    // The first sync waits; in that time somebody writes the file.
+    let writer = {
+        let path = world.path("a.yaml");
+        std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(1_200));
+            fs::write(path, format!("{SAFE}# mine\n")).expect("written");
+        })
+    };
+    let ran = injected(&world, "fsync:delay_enter=3000000:when=1", "--write .");
+    writer.join().expect("written");
+    let Some(ran) = ran else { return };
     ran.with(2).says("a.yaml: the file changed while meshfix ran");
     assert_eq!(world.read("a.yaml"), format!("{SAFE}# mine\n"));
     assert!(!world.read("b.yaml").contains("WithHostNet"));
