@@ -10,8 +10,8 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            let printed = error.print().is_ok();
+            return ExitCode::from(if error.use_stderr() || !printed { 2 } else { 0 });
         }
     };
     ExitCode::from(run::run(&cli))

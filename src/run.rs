@@ -105,7 +105,7 @@ fn tree(cli: &Cli, settings: &Settings<'_>, paths: &[PathBuf]) -> u8 {
     let outcome = engine::run(files, settings);
     let failures = if cli.write { write_all(&outcome, &paths) } else { Vec::new() };
     let written = cli.write && failures.is_empty();
-    let view = View { outcome: &outcome, written };
+    let view = View::new(&outcome, written);
     let printed = match cli.format {
         Format::Json => {
             let report = report::json::report(&view, &skipped);
@@ -173,7 +173,7 @@ fn filter(cli: &Cli, settings: &Settings<'_>) -> u8 {
         return INTERNAL;
     }
     let fixed = outcome.changed.first().map_or(stream.text.as_str(), |changed| &changed.after);
-    let view = View { outcome: &outcome, written: true };
+    let view = View::new(&outcome, true);
     let printed = match cli.format {
         Format::Json => deliver(cli, report::json::report(&view, &[]).as_bytes()),
         Format::Text => deliver(cli, fixed.as_bytes()),

@@ -81,14 +81,42 @@ impl fmt::Display for Position {
     }
 }
 
+/// Finds lines and columns in one text without counting from its start each time.
+#[derive(Debug, Default)]
+pub struct LineIndex {
+    /// Where each line but the first starts.
+    starts: Vec<u32>,
+    /// The place that was asked for last and its column: long lines are walked once.
+    last: std::cell::Cell<(u32, usize)>,
+}
+
+impl LineIndex {
+    /// Reads where the lines of `text` start.
+    pub fn new(text: &str) -> Self {
+        let starts = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| offset(at + 1)).collect();
+        LineIndex { starts, last: std::cell::Cell::default() }
+    }
+
+    /// The line and column of byte `at` of the same text.
+    pub fn position(&self, text: &str, at: u32) -> Position {
+        let at = at.min(offset(text.len()));
+        let line = self.starts.partition_point(|start| *start <= at);
+        let start = line.checked_sub(1).map_or(0, |before| self.starts[before]);
+        let (from, columns) = match self.last.get() {
+            (last, columns) if (start..=at).contains(&last) => (last, columns),
+            _ => (start, 0),
+        };
+        let between = String::from_utf8_lossy(&text.as_bytes()[from as usize..at as usize]);
+        let between = if from == 0 { between.trim_start_matches('\u{feff}') } else { &between };
+        let columns = columns + between.chars().count();
+        self.last.set((at, columns));
+        Position { line: line + 1, column: columns + 1 }
+    }
+}
+
 /// The line and column of byte `at` of `text`.
 pub fn position(text: &str, at: usize) -> Position {
-    let before = &text.as_bytes()[..at.min(text.len())];
-    let line_start = memchr::memrchr(b'\n', before).map_or(0, |i| i + 1);
-    let line = memchr::memchr_iter(b'\n', before).count() + 1;
-    let prefix = &before[line_start..];
-    let column = String::from_utf8_lossy(prefix).trim_start_matches('\u{feff}').chars().count() + 1;
-    Position { line, column }
+    LineIndex::new(&text[..at.min(text.len())]).position(text, offset(at))
 }
 
 /// The bytes of the line that holds `at`, without its line ending.

@@ -188,16 +188,23 @@ impl<'a> Admission<'a> {
             if let Some(reason) = &file.held {
                 return Err(Wait::Refused(format!("{}: {reason}", file.name)));
             }
-            let Some(span) = self.span(*at) else { continue };
             let secrets = self.secrets.entry(at.file).or_insert_with(|| SecretSpans::new(file));
+            let document = file.document(at.document);
+            let node = document.and_then(|document| document.node(at.node.node, at.node.via));
+            let Some(span) = node.filter(|_| !secrets.is_empty()).map(|node| node.entry_span()) else { continue };
             let lines = Span {
                 start: line_at(&file.text, span.start as usize).start,
                 end: line_at(&file.text, span.end as usize).end,
             };
             if secrets.touches(lines) {
-                return Err(Wait::Refused(
-                    "a Secret stands on the same line; its value would show in the diff".to_owned(),
-                ));
+                let reason = "a Secret stands on the same line; its value would show in the diff";
+                return Err(Wait::Refused(reason.to_owned()));
+            }
+            // The line behind a change is always part of its diff.
+            let next = line_at(&file.text, (lines.end as usize + 2).min(file.text.len()));
+            if next.start > lines.end && secrets.shows_value(next) {
+                let reason = "a Secret's value stands on the next line and would show in the diff";
+                return Err(Wait::Refused(reason.to_owned()));
             }
         }
         Ok(())

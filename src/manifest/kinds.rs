@@ -58,6 +58,7 @@ pub fn interest(document: &str, is_kustomization: bool) -> Interest {
     }
     let bytes = document.as_bytes();
     let mut quoted = false;
+    let mut indented = false;
     for at in memmem::find_iter(bytes, b"kind") {
         let before = at.checked_sub(1).map(|i| bytes[i]);
         if matches!(before, None | Some(b'\n' | b'\r')) || at == 3 && document.starts_with('\u{feff}') {
@@ -67,8 +68,19 @@ pub fn interest(document: &str, is_kustomization: bool) -> Interest {
             }
         }
         quoted |= matches!(before, Some(b'"' | b'\''));
+        indented |= at > 0 && is_indented_top(&document[..at]);
     }
-    if quoted || starts_with_flow(document) { Interest::Read } else { Interest::None }
+    if quoted || indented || starts_with_flow(document) { Interest::Read } else { Interest::None }
+}
+
+/// True when only blank lines, comments and markers stand in front of an indented `kind`, or its siblings do with
+/// the same indentation: the whole document is indented.
+fn is_indented_top(before: &str) -> bool {
+    let first = before.lines().find(|line| {
+        let line = line.trim();
+        !line.is_empty() && !line.starts_with(['#', '%']) && line != "---"
+    });
+    first.is_none_or(|line| line.starts_with([' ', '\t']))
 }
 
 fn starts_with_flow(document: &str) -> bool {
@@ -82,7 +94,7 @@ fn starts_with_flow(document: &str) -> bool {
 
 /// The interest in a kind, as it stands behind `kind:`.
 fn of_kind(value: &str) -> Interest {
-    let value = value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+    let value = value.split([' ', '\t']).find(|word| !word.is_empty()).unwrap_or_default().trim_matches(['"', '\'']);
     if value == "Secret" {
         return Interest::Secret;
     }
@@ -118,6 +130,8 @@ mod tests {
         assert_eq!(interest("kind: Secret\n", false), Interest::Secret);
         assert_eq!(interest("---\n{\"kind\":\"Pod\"}", false), Interest::Read);
         assert_eq!(interest("{kind: Pod}", false), Interest::Read);
+        assert_eq!(interest("kind: Secret\t# x\n", false), Interest::Secret);
+        assert_eq!(interest("---\n  apiVersion: v1\n  kind: Secret\n", false), Interest::Read);
         assert_eq!(interest("replicas: 1\nwebKind: x\n", false), Interest::None);
         assert_eq!(interest("kind: PodList\r\n", false), Interest::Read);
         assert_eq!(interest("resources: []\n", true), Interest::Read);

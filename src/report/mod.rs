@@ -7,8 +7,12 @@ pub mod text;
 
 mod escape;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use crate::engine::{Outcome, Reported, Status, secret_lines};
-use crate::text::{FileId, Loc, Position, line_at, position};
+use crate::text::{FileId, LineIndex, Loc, Position};
 
 pub(crate) use escape::visible;
 
@@ -18,18 +22,42 @@ pub struct View<'a> {
     pub outcome: &'a Outcome,
     /// True after `--write`: the changed files hold their new text.
     pub written: bool,
+    /// Lines of the files that were asked for.
+    lines: RefCell<HashMap<FileId, Rc<FileLines>>>,
 }
 
-impl View<'_> {
+/// What is known of the lines of a file.
+struct FileLines {
+    index: LineIndex,
+    /// Whether each line of the text before shows part of a Secret; empty where the file has none.
+    secret: Vec<bool>,
+    /// Lines of the text before.
+    before: LineIndex,
+}
+
+impl<'a> View<'a> {
+    /// A view of what came of a run; `written` after `--write`.
+    pub fn new(outcome: &'a Outcome, written: bool) -> Self {
+        View { outcome, written, lines: RefCell::default() }
+    }
+
+    fn lines(&self, file: FileId) -> Rc<FileLines> {
+        let make = || {
+            let source = &self.outcome.files[file.0 as usize];
+            let has_secret = memchr::memmem::find(source.text.as_bytes(), b"Secret").is_some();
+            let secret = if has_secret { secret_lines(source) } else { Vec::new() };
+            let before = LineIndex::new(if secret.is_empty() { "" } else { &source.text });
+            Rc::new(FileLines { index: LineIndex::new(self.text(file)), secret, before })
+        };
+        self.lines.borrow_mut().entry(file).or_insert_with(make).clone()
+    }
+
     /// True where the place's line also shows part of a Secret. Such a line is never changed.
     pub(crate) fn is_secret(&self, loc: Loc) -> bool {
-        let file = &self.outcome.files[loc.file.0 as usize];
-        let at = loc.span.start as usize;
-        // Only flow style puts two resources on one line, and most files have no Secret.
-        let shared = file.text[line_at(&file.text, at).range()].contains(['{', '}']);
-        shared
-            && memchr::memmem::find(file.text.as_bytes(), b"Secret").is_some()
-            && secret_lines(file).get(position(&file.text, at).line - 1).copied().unwrap_or(false)
+        let lines = self.lines(loc.file);
+        let text = &self.outcome.files[loc.file.0 as usize].text;
+        !lines.secret.is_empty()
+            && lines.secret.get(lines.before.position(text, loc.span.start).line - 1).copied().unwrap_or(false)
     }
 
     /// A file's name.
@@ -60,7 +88,7 @@ impl View<'_> {
 
     /// Line and column of a place.
     pub fn position(&self, loc: Loc) -> Position {
-        position(self.text(loc.file), self.loc(loc).span.start as usize)
+        self.lines(loc.file).index.position(self.text(loc.file), self.loc(loc).span.start)
     }
 }
 

@@ -98,19 +98,23 @@ fn source_line(out: &mut String, view: &View<'_>, at: Loc, style: Option<(&str, 
     if view.is_secret(at) {
         return;
     }
+    let number = view.position(at).line.to_string();
     let at = view.loc(at);
     let text = view.text(at.file);
     let line = line_at(text, at.span.start as usize);
-    let number = crate::text::position(text, at.span.start as usize).line.to_string();
     let margin = number.len().max(4) + 1;
-    let before = &text[line.start as usize..at.span.start as usize];
-    let end = (at.span.end.min(line.end)).max(at.span.start) as usize;
+    let room = layout.width.unwrap_or(160).saturating_sub(margin + 3).max(20);
+    // A long line (JSON on one line) is shown around the place.
+    let window = 4 * room;
+    let boundary = |at: usize| (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    let from = boundary((at.span.start as usize).saturating_sub(window).max(line.start as usize));
+    let to = boundary((at.span.start as usize + window).min(line.end as usize));
+    let before = &text[from..at.span.start as usize];
+    let end = (at.span.end as usize).min(to).max(at.span.start as usize);
     let marked = &text[at.span.start as usize..end];
     let (lead, marked_text) = (visible(before.trim_start_matches('\u{feff}')), visible(marked));
-    let rest = visible(&text[end..line.end as usize]);
+    let rest = visible(&text[end..to]);
     let shown = format!("{lead}{marked_text}{rest}");
-    // A long line (JSON on one line) is shown around the place.
-    let room = layout.width.unwrap_or(160).saturating_sub(margin + 3).max(20);
     let start = lead.chars().count();
     let length = marked_text.chars().count().max(1);
     let skip = if start + length.min(room / 2) > room { start.saturating_sub(room / 3) } else { 0 };

@@ -59,6 +59,9 @@ pub enum ErrorKind {
     /// A document start where none can be.
     #[error("a second document starts here without `---` at the start of a line")]
     SecondDocument,
+    /// More nodes than are read.
+    #[error("the document has more than {0} values and keys; split it")]
+    TooManyNodes(usize),
     /// An alias inside the node that it names.
     #[error("this alias stands inside the anchor that it names")]
     Recursion,

@@ -13,6 +13,9 @@ use crate::text::Span;
 /// Deepest nesting that is read. Kubernetes objects are less than 30 levels deep.
 const MAX_DEPTH: usize = 128;
 
+/// Most nodes of one document. A list of 20,000 Deployments has about as many; one API object has a few hundred.
+const MAX_NODES: usize = 1_200_000;
+
 /// How this project reads YAML: as kubectl does, where YAML versions differ.
 fn options() -> Options {
     granit_parser::options! {
@@ -72,7 +75,7 @@ impl Builder {
         let doc = Document {
             text,
             slice,
-            nodes: Vec::with_capacity(expected),
+            nodes: Vec::with_capacity(expected.min(MAX_NODES)),
             props: Vec::new(),
             aliases: Vec::new(),
             comments: Vec::new(),
@@ -83,6 +86,9 @@ impl Builder {
     }
 
     fn event(&mut self, event: Event<'_>, at: Span, tag: Option<Span>) -> Result<(), Error> {
+        if self.doc.nodes.len() > MAX_NODES {
+            return Err(Error { at, kind: ErrorKind::TooManyNodes(MAX_NODES) });
+        }
         match event {
             Event::DocumentStart(explicit, _) => {
                 self.documents += 1;

@@ -1,6 +1,7 @@
 //! One integration binary: every suite gives trials with names of their own.
 
 mod architecture;
+mod cli;
 mod engine;
 mod fixtures;
 mod shared;
@@ -9,9 +10,10 @@ mod yaml;
 
 fn main() -> std::process::ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials = [architecture::trials(), engine::trials(), fixtures::trials(), suites::trials(), yaml::trials()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let trials =
+        [architecture::trials(), cli::trials(), engine::trials(), fixtures::trials(), suites::trials(), yaml::trials()]
+            .into_iter()
+            .flatten()
+            .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

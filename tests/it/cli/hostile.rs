@@ -9,7 +9,7 @@ use std::time::Duration;
 use libtest_mimic::Trial;
 
 use super::manifests::{SAFE, left_over};
-use super::support::{World, known_defect, trial};
+use super::support::{World, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -21,10 +21,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             answered("json", &format!("{{\"kind\": \"Pod\", \"spec\": {}", "[".repeat(100_000)))
         }),
         trial("hostile_alias_bomb", || answered("bomb", &bomb())),
-        known_defect("hostile_million_keys", || answered("keys", &keys())),
+        trial("hostile_million_keys", || answered("keys", &keys())),
         trial("hostile_block_scalar_of_16_mb", || answered("scalar", &scalar())),
         trial("hostile_comments_before_a_child", || answered("comments", &comments())),
-        known_defect("hostile_line_of_16_mb", || answered("line", &line())),
+        trial("hostile_line_of_16_mb", || answered("line", &line())),
         trial("hostile_20000_documents", || {
             answered("documents", &(left_over("many").replace("WithHostNet", "") + "---\n").repeat(20_000))
         }),

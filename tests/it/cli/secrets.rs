@@ -3,17 +3,17 @@
 use libtest_mimic::Trial;
 
 use super::manifests::{SAFE, left_over};
-use super::support::{World, known_defect, trial};
+use super::support::{World, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("secret_beside_a_change_shows_nowhere", beside),
         trial("secret_item_of_a_list_shows_nowhere", list_item),
         trial("secret_on_the_line_of_a_change_refuses_it", minified),
-        known_defect("secret_on_the_line_after_a_change_shows_nowhere", next_line),
-        known_defect("secret_list_beside_a_change_shows_nowhere", secret_list),
-        known_defect("secret_behind_its_document_marker_shows_nowhere", marker_line),
-        known_defect("secret_that_cannot_be_read_shows_nowhere", broken_secret),
+        trial("secret_on_the_line_after_a_change_shows_nowhere", next_line),
+        trial("secret_list_beside_a_change_shows_nowhere", secret_list),
+        trial("secret_behind_its_document_marker_shows_nowhere", marker_line),
+        trial("secret_that_cannot_be_read_shows_nowhere", broken_secret),
         trial("secret_of_one_line_between_two_changes_shows_nowhere", between),
         trial("secret_files_are_never_edited", never_edited),
     ]

@@ -23,11 +23,6 @@ pub(crate) fn trial(name: &str, run: fn()) -> Trial {
     })
 }
 
-/// A trial for a defect that is known and not mended yet; `--include-ignored` runs it.
-pub(crate) fn known_defect(name: &str, run: fn()) -> Trial {
-    trial(name, run).with_ignored_flag(true)
-}
-
 /// What came of a run.
 #[derive(Debug)]
 pub(crate) struct Ran {
