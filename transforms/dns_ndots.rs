@@ -1,5 +1,4 @@
 use super::dns_policy::SEARCH_LIST;
-use super::dns_server::is_dns_server;
 use crate::config::Profile;
 use crate::manifest::{Field, Membership, Workload};
 use crate::rule::{Change, Context, Finding, Fix, Level, Meta, Safety, Transform};
@@ -45,10 +44,7 @@ impl Transform for DnsNdots {
                 continue;
             }
             let outside = matches!(cx.inventory.membership(workload), Membership::Off(_));
-            let whole = cx.inventory.patched_by(workload);
-            let exempt = std::iter::once(workload)
-                .chain(whole)
-                .any(|workload| workload.owner().is_some() || is_dns_server(workload));
+            let exempt = cx.inventory.owner(workload).is_some() || cx.inventory.is_dns_server(workload);
             if !outside && !exempt {
                 findings.push(match first {
                     Some(first) => finding(cx, workload, *first, &wrong),
@@ -59,24 +55,32 @@ impl Transform for DnsNdots {
     }
 }
 
-/// With `explicit` a pod that relies on Kubernetes' defaults gets them written out; a patch is no whole pod.
+/// With `explicit` a pod that relies on Kubernetes' defaults gets them written out; a part is no whole pod, and
+/// with another policy than ClusterFirst there is no such default.
 fn is_to_be_written_out(cx: &Context<'_>, workload: Workload<'_>) -> bool {
+    let policy = workload.pod.get("dnsPolicy").filter(|policy| !policy.is_null());
+    let default = policy.is_none_or(|policy| policy.as_str() == Some("ClusterFirst"));
+    let complete = policy.is_some() && has_ndots(workload);
+    cx.options.dns_ndots.explicit && default && !complete && !workload.is_fragment()
+}
+
+fn has_ndots(workload: Workload<'_>) -> bool {
     let mut options = workload.pod.at(&["dnsConfig", "options"]).into_iter().flat_map(Field::items);
-    let complete =
-        workload.pod.get("dnsPolicy").is_some() && options.any(|option| option.text_at(&["name"]) == "ndots");
-    cx.options.dns_ndots.explicit && !workload.resource.is_fragment && !complete
+    options.any(|option| option.text_at(&["name"]) == "ndots")
 }
 
 fn written_out(workload: Workload<'_>, wanted: &str) -> Finding {
     let mut change = Change::default();
-    if workload.pod.get("dnsPolicy").is_none() {
+    let mut written = Vec::new();
+    if workload.pod.get("dnsPolicy").is_none_or(|policy| policy.is_null()) {
         change.insert(workload.pod, &["dnsPolicy"], "ClusterFirst", &[]);
+        written.push("`dnsPolicy: ClusterFirst`".to_owned());
     }
-    let mut options = workload.pod.at(&["dnsConfig", "options"]).into_iter().flat_map(Field::items);
-    if !options.any(|option| option.text_at(&["name"]) == "ndots") {
+    if !has_ndots(workload) {
         change.push(workload.pod, &["dnsConfig", "options"], serde_json::json!({"name": "ndots", "value": wanted}));
+        written.push(format!("`ndots` \"{wanted}\""));
     }
-    let title = format!("write out `dnsPolicy: ClusterFirst` and `ndots` \"{wanted}\"");
+    let title = format!("write out {}", written.join(" and "));
     Finding::new(&DnsNdots::META, workload, workload.pod, "pod relies on the default `dnsPolicy` and `ndots`")
         .level(Level::Info)
         .help("the configuration asks to have them written out (`rules.dns-ndots.explicit`)")

@@ -1,4 +1,3 @@
-use super::dns_server::is_dns_server;
 use crate::manifest::{Field, Membership, Workload};
 use crate::rule::{Change, Context, Finding, Fix, Level, Meta, Safety, Transform};
 use crate::transform;
@@ -39,7 +38,7 @@ impl Transform for DnsPolicy {
                 _ => continue,
             };
             let outside = matches!(cx.inventory.membership(workload), Membership::Off(_));
-            if outside || workload.owner().is_some() || is_dns_server(workload) || is_right_in_whole(cx, workload) {
+            if outside || cx.inventory.owner(workload).is_some() || cx.inventory.is_dns_server(workload) {
                 continue;
             }
             findings.push(finding(cx, workload, field, policy));
@@ -65,9 +64,16 @@ fn finding(cx: &Context<'_>, workload: Workload<'_>, field: Field<'_>, policy: &
     if policy == "ClusterFirstWithHostNet" {
         // Without hostNetwork the kubelet treats it as ClusterFirst.
         let left_over = "`dnsPolicy: ClusterFirstWithHostNet` without `hostNetwork`".to_owned();
-        if cx.inventory.may_be_patched(workload, &["hostNetwork"]) {
-            let reason = "a kustomize patch may bring `hostNetwork`, and then the policy is right; look at what kustomize builds";
-            return Finding { message: left_over, refusal: Some(reason.to_owned()), ..finding }.level(Level::Info);
+        let undecided = workload.pod.get("hostNetwork").filter(|field| !field.is_null() && field.as_bool().is_none());
+        let reason = match undecided {
+            Some(field) => Some(format!("`hostNetwork: {}` is not decided here", field.text().unwrap_or_default())),
+            None if cx.inventory.may_be_patched(workload, &["hostNetwork"]) => Some(
+                "a patch, or what this patches, may bring `hostNetwork`, and then the policy is right; look at the whole pod".to_owned(),
+            ),
+            None => None,
+        };
+        if reason.is_some() {
+            return Finding { message: left_over, refusal: reason, ..finding }.level(Level::Info);
         }
         let patched = cx.inventory.may_be_patched(workload, &["dnsPolicy"]);
         let safety = if patched { Safety::Unsafe } else { Safety::Safe };
@@ -86,17 +92,18 @@ fn finding(cx: &Context<'_>, workload: Workload<'_>, field: Field<'_>, policy: &
             servers + 1
         ));
     }
+    let finding = if cx.inventory.membership(workload) == Membership::Ambient {
+        let help = "ambient's DNS capture resolves cluster names through the pod's own resolver";
+        return finding
+            .level(Level::Warning)
+            .help(help)
+            .fix(workload, Fix { title, safety: Safety::Unsafe, consequence, change });
+    } else {
+        finding
+    };
     finding
         .help("the sidecar resolves the control plane and every Service through the pod's own resolver")
         .fix(workload, Fix { title, safety: Safety::Unsafe, consequence, change })
-}
-
-/// A patch's policy is right when the pod that it becomes part of runs in the node's network.
-fn is_right_in_whole(cx: &Context<'_>, workload: Workload<'_>) -> bool {
-    cx.inventory
-        .patched_by(workload)
-        .into_iter()
-        .any(|whole| cx.inventory.runs_in_host_network(whole) || is_dns_server(whole))
 }
 
 /// `None` with the node-local cache's link-local server and the cluster's search list is ClusterFirst by hand.

@@ -3,7 +3,6 @@
 
 mod dns_ndots;
 mod dns_policy;
-mod dns_server;
 mod host_network;
 mod proxy_uid;
 

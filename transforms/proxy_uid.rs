@@ -37,10 +37,15 @@ impl Transform for ProxyUid {
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
         for workload in cx.inventory.workloads() {
             let outside = matches!(cx.inventory.membership(workload), Membership::Off(_) | Membership::Ambient);
-            if outside || workload.owner().is_some_and(|owner| owner != Owner::Injected) {
+            if outside || cx.inventory.owner(workload).is_some_and(|owner| owner != Owner::Injected) {
                 continue;
             }
-            let pod = Pod { cx, workload, proxy: proxy_identity(workload) };
+            let pod = Pod {
+                cx,
+                workload,
+                proxy: proxy_identity(workload, "runAsUser"),
+                proxy_group: proxy_identity(workload, "runAsGroup"),
+            };
             if let Some(context) = workload.pod.get("securityContext") {
                 findings.extend(pod.pod_level(context));
             }
@@ -55,15 +60,21 @@ impl Transform for ProxyUid {
 
 /// The number that the proxy of this pod runs as: the injector hands the user of a customised
 /// `istio-proxy` container to the iptables set-up (`adjustInitContainerUser`).
-fn proxy_identity(workload: Workload<'_>) -> i64 {
+fn proxy_identity(workload: Workload<'_>, name: &str) -> i64 {
     let mut proxies = workload.containers().filter(|container| container.name() == "istio-proxy");
-    proxies.find_map(|proxy| proxy.field.at(&["securityContext", "runAsUser"])?.as_i64()).unwrap_or(PROXY)
+    proxies.find_map(|proxy| proxy.field.at(&["securityContext", name])?.as_i64()).unwrap_or(PROXY)
+}
+
+/// True for the number, quoted or not.
+fn is_number(field: Field<'_>, number: i64) -> bool {
+    field.as_i64() == Some(number) || field.as_str().is_some_and(|text| text == number.to_string())
 }
 
 struct Pod<'a> {
     cx: &'a Context<'a>,
     workload: Workload<'a>,
     proxy: i64,
+    proxy_group: i64,
 }
 
 /// The fields of one security context that have the proxy's identity.
@@ -83,12 +94,13 @@ impl Taken<'_> {
 impl<'a> Pod<'a> {
     fn taken(&self, context: Field<'a>) -> Taken<'a> {
         // The API server refuses a quoted number, but it is meant.
-        let proxy = |name: &str| context.get(name).filter(|field| self.is_proxy(*field));
-        Taken { context, user: proxy("runAsUser"), group: proxy("runAsGroup") }
+        let user = context.get("runAsUser").filter(|field| is_number(*field, self.proxy));
+        let group = context.get("runAsGroup").filter(|field| is_number(*field, self.proxy_group));
+        Taken { context, user, group }
     }
 
     fn is_proxy(&self, field: Field<'_>) -> bool {
-        field.as_i64() == Some(self.proxy) || field.as_str().is_some_and(|text| text == self.proxy.to_string())
+        is_number(field, self.proxy_group)
     }
 
     fn pod_level(&self, context: Field<'a>) -> Option<Finding> {
@@ -99,8 +111,8 @@ impl<'a> Pod<'a> {
             !is_proxy_container(*container) && container.field.at(&["securityContext", name]).is_none()
         };
         let mut apps = self.workload.containers().filter(|container| container.role == Role::App);
-        let overridden = !self.workload.resource.is_fragment && !apps.any(|container| inherits(&container));
-        let number = self.proxy;
+        let overridden = !self.workload.is_fragment() && !apps.any(|container| inherits(&container));
+        let number = if taken.user.is_some() { self.proxy } else { self.proxy_group };
         let message = if overridden {
             format!("pod sets `{name}: {number}`; its containers override it, init and injected ones may not")
         } else {
@@ -110,10 +122,25 @@ impl<'a> Pod<'a> {
         if overridden || taken.user.is_none() {
             finding = finding.level(Level::Warning);
         }
-        let init = self.workload.containers().filter(|container| container.role == Role::Init && inherits(container));
-        for container in init {
-            finding =
-                finding.related(container.field, format!("the init container `{}` inherits it", container.name()));
+        let proxies = self.workload.containers().filter(|container| is_proxy_container(*container));
+        let mut bare = proxies.filter(|proxy| proxy.field.at(&["securityContext", name]).is_none());
+        if let Some(proxy) = bare.next() {
+            finding.fix = None;
+            finding.refusal = Some(format!("the proxy container `{}` inherits it and must keep it", proxy.name()));
+        }
+        let init: Vec<_> = self
+            .workload
+            .containers()
+            .filter(|container| container.role == Role::Init && inherits(container))
+            .collect();
+        for container in &init {
+            let remark = format!("the init container `{}` inherits it", container.name());
+            finding = finding.related(container.field, remark);
+        }
+        if overridden && !init.is_empty() {
+            finding.fix = None;
+            let help = "only init containers run as it: with Istio's CNI plugin that gives them network access before the proxy starts";
+            finding = finding.level(Level::Info).help(help);
         }
         Some(finding)
     }
@@ -122,7 +149,7 @@ impl<'a> Pod<'a> {
     fn kept_group(&self, context: Field<'a>) -> Option<Finding> {
         let groups = context.get("supplementalGroups").into_iter().flat_map(Field::items);
         let field = context.get("fsGroup").into_iter().chain(groups).find(|field| self.is_proxy(*field))?;
-        let message = format!("volumes belong to group {}, the proxy's group", self.proxy);
+        let message = format!("volumes belong to group {}, the proxy's group", self.proxy_group);
         let finding = Finding::new(&ProxyUid::META, self.workload, field, message);
         Some(finding.level(Level::Info).help("it gives access to files only and bypasses nothing; it may stay"))
     }
@@ -130,7 +157,8 @@ impl<'a> Pod<'a> {
     fn container_level(&self, container: Container<'a>, context: Field<'a>) -> Option<Finding> {
         let taken = self.taken(context);
         let field = taken.user.or(taken.group)?;
-        let (name, what, number) = (container.name(), taken.what(), self.proxy);
+        let number = if taken.user.is_some() { self.proxy } else { self.proxy_group };
+        let (name, what) = (container.name(), taken.what());
         if container.role == Role::Init {
             let message = format!("init container `{name}` runs as {what} {number}");
             let help = "with Istio's CNI plugin this gives it network access before the proxy starts; native sidecars make it unnecessary";
@@ -170,7 +198,7 @@ impl<'a> Pod<'a> {
 
     fn fix(&self, taken: Taken<'a>) -> Fix {
         let options = &self.cx.options.proxy_uid;
-        let remove = options.remove || self.workload.resource.name.group() == "apps.openshift.io";
+        let remove = options.remove || self.workload.resource.name.kind == "DeploymentConfig";
         let replacement = self.free_identity(options.replacement);
         let mut change = Change::default();
         for field in taken.user.into_iter().chain(taken.group) {
@@ -197,7 +225,7 @@ impl<'a> Pod<'a> {
         let contexts = self.workload.containers().filter_map(|container| container.field.get("securityContext"));
         let contexts = contexts.chain(self.workload.pod.get("securityContext"));
         let taken: Vec<i64> = contexts.filter_map(|context| context.get("runAsUser")?.as_i64()).collect();
-        let is_free = |number: &i64| ![PROXY, self.proxy].contains(number) && !taken.contains(number);
+        let is_free = |number: &i64| ![PROXY, self.proxy, self.proxy_group].contains(number) && !taken.contains(number);
         (from..from + 1_000).find(is_free).unwrap_or(from)
     }
 }

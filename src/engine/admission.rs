@@ -38,7 +38,8 @@ pub(super) struct Admission<'a> {
     plans: Plans<'a>,
     empty: HashMap<(FileId, u32), Plan<'a>>,
     admitted: Vec<Admitted>,
-    admitted_rules: HashMap<ResourceId, Vec<&'static str>>,
+    /// Rules that go into this pass or wait for the next one, by resource.
+    pending_rules: HashMap<ResourceId, Vec<&'static str>>,
     claims: HashSet<(ResourceName, String)>,
     premises: HashMap<FileId, Vec<Span>>,
     touched: HashMap<FileId, Vec<Span>>,
@@ -60,7 +61,7 @@ impl<'a> Admission<'a> {
             plans: BTreeMap::new(),
             empty: HashMap::new(),
             admitted: Vec::new(),
-            admitted_rules: HashMap::new(),
+            pending_rules: HashMap::new(),
             claims: HashSet::new(),
             premises: HashMap::new(),
             touched: HashMap::new(),
@@ -76,7 +77,15 @@ impl<'a> Admission<'a> {
     pub(super) fn admit_all(&mut self, findings: &mut [Finding]) {
         let rank = self.ranks();
         let mut order: Vec<usize> = (0..findings.len()).collect();
-        order.sort_by_key(|i| rank.get(findings[*i].rule).copied());
+        // Whoever relies on text comes behind those who only change it, so that it sees what they did.
+        let relies = |finding: &Finding| {
+            let premises = finding.fix.iter().flat_map(|fix| &fix.change.premises);
+            premises.into_iter().any(|premise| matches!(premise, Premise::Span(_)))
+        };
+        order.sort_by_key(|i| {
+            let (depth, place) = rank.get(findings[*i].rule).copied().unwrap_or_default();
+            (depth, relies(&findings[*i]), place)
+        });
         let after: HashMap<&str, &[&str]> =
             self.settings.rules.iter().map(|rule| (rule.meta().name, rule.meta().after)).collect();
         for i in order {
@@ -94,18 +103,23 @@ impl<'a> Admission<'a> {
                 self.check(&fix.change).err().and_then(Wait::reason)
             } else {
                 let earlier = after.get(finding.rule).copied().unwrap_or_default();
-                // Only what goes into this pass is worth waiting for: a refused change never goes.
+                // A refused change never goes, so nothing waits for it.
                 let waits = self
-                    .admitted_rules
+                    .pending_rules
                     .get(&finding.id)
                     .is_some_and(|rules| rules.iter().any(|rule| earlier.contains(rule)));
                 if waits {
+                    self.pending_rules.entry(finding.id).or_default().push(finding.rule);
                     self.check(&fix.change).err().and_then(Wait::reason)
                 } else {
                     match self.admit(&fix.change) {
                         Ok(files) => {
-                            self.admitted_rules.entry(finding.id).or_default().push(finding.rule);
+                            self.pending_rules.entry(finding.id).or_default().push(finding.rule);
                             self.admitted.push(Admitted { finding: i, rule: finding.rule, files, key });
+                            None
+                        }
+                        Err(Wait::Turn) => {
+                            self.pending_rules.entry(finding.id).or_default().push(finding.rule);
                             None
                         }
                         Err(wait) => wait.reason(),

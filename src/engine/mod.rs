@@ -107,19 +107,28 @@ fn check(files: &[SourceFile], settings: &Settings<'_>) -> Vec<Finding> {
         rule.check(&cx, &mut findings);
     }
     findings.retain(|finding| !is_ignored(&inventory, finding));
-    findings.iter_mut().for_each(|finding| refuse_where_overlays_disagree(&inventory, finding));
+    findings.iter_mut().for_each(|finding| refuse_what_others_decide(&inventory, finding));
     findings.sort_by(|a, b| (a.at, a.rule, &a.path).cmp(&(b.at, b.rule, &b.path)));
     findings
 }
 
-/// A base of several overlays is changed only where all of them agree that it is in the mesh.
-fn refuse_where_overlays_disagree(inventory: &Inventory<'_>, finding: &mut Finding) {
+/// A base of several overlays is changed only where all of them agree that it is in the mesh, and a patch only
+/// where what it patches may be changed.
+fn refuse_what_others_decide(inventory: &Inventory<'_>, finding: &mut Finding) {
     let Some(workload) = inventory.workload(finding.id).filter(|_| finding.fix.is_some()) else { return };
+    if let Some(reason) = inventory.whole(workload).into_iter().find_map(|part| part.not_ours()) {
+        finding.fix = None;
+        finding.refusal = Some(reason.to_owned());
+    }
     if let Some((one, other)) = inventory.disagreement(workload) {
         finding.fix = None;
-        finding.refusal = Some(format!(
-            "{one} and {other} both deploy it, one of them into a namespace outside the mesh; patch it in the other one"
-        ));
+        finding.refusal = Some(if one == other {
+            format!("{one} deploys it into two namespaces, one of them outside the mesh; patch it in the other one")
+        } else {
+            format!(
+                "{one} and {other} both deploy it, one of them into a namespace outside the mesh; patch it in the other one"
+            )
+        });
     }
 }
 
@@ -130,8 +139,10 @@ fn is_ignored(inventory: &Inventory<'_>, finding: &Finding) -> bool {
     let names =
         |text: Option<&str>, name: &str| text.is_some_and(|text| text.split(',').any(|have| have.trim() == name));
     let ignore = "meshfix.dev/ignore";
-    let own = [workload.annotation(ignore), workload.pod_annotation(ignore)];
-    let suppressed = workload.annotation("galley.istio.io/analyze-suppress");
-    own.into_iter().any(|text| names(text, "true") || names(text, finding.rule))
-        || finding.istio.is_some_and(|code| names(suppressed, code) || names(suppressed, "*"))
+    inventory.whole(workload).into_iter().any(|part| {
+        let own = [part.annotation(ignore), part.pod_annotation(ignore)];
+        let suppressed = part.annotation("galley.istio.io/analyze-suppress");
+        own.into_iter().any(|text| names(text, "true") || names(text, finding.rule))
+            || finding.istio.is_some_and(|code| names(suppressed, code) || names(suppressed, "*"))
+    })
 }

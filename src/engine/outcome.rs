@@ -141,7 +141,10 @@ impl Run<'_> {
             }
             originals.push(tracked.original.clone());
         }
-        let changes = self.patches.into_iter().filter(|((file, _), _)| changed.iter().any(|one| one.file == *file));
+        let changes = self
+            .patches
+            .into_iter()
+            .filter(|((file, _), _)| changed.binary_search_by_key(file, |one| one.file).is_ok());
         let changes =
             changes.map(|((file, document), operations)| DocumentChange { file, document, operations }).collect();
         Outcome {

@@ -27,6 +27,13 @@ impl Run<'_> {
         may_change: bool,
     ) -> (Vec<Finding>, bool) {
         if !may_change {
+            let unsettled = |finding: &&mut Finding| {
+                finding.refusal.is_none() && finding.fix.as_ref().is_some_and(|fix| self.settings.allows(fix.safety))
+            };
+            let mut findings = findings;
+            for finding in findings.iter_mut().filter(unsettled) {
+                finding.refusal = Some(format!("the changes did not settle in {pass} passes"));
+            }
             return (findings, false);
         }
         let mut admission = Admission::new(files, self.settings, &self.fighting, &self.failed);
@@ -63,13 +70,17 @@ impl Run<'_> {
             }
         }
         let kept = self.drop_units(files, &admitted, &bad, &mut findings);
-        let mut changed = false;
+        let mut rules: BTreeMap<FileId, BTreeSet<&'static str>> = BTreeMap::new();
+        for change in &kept {
+            for file in &change.files {
+                rules.entry(*file).or_default().insert(change.rule);
+            }
+        }
+        let changed = !rules.is_empty();
+        let mut fights = Vec::new();
         for (file, next) in next {
-            if kept.iter().any(|change| change.files.contains(&file)) {
-                let rules =
-                    kept.iter().filter(|change| change.files.contains(&file)).map(|change| change.rule).collect();
-                self.advance(pass, file, next, rules);
-                changed = true;
+            if let Some(rules) = rules.remove(&file) {
+                fights.extend(self.advance(pass, file, next, rules).map(|(since, names)| (file, since, names)));
             }
         }
         let mut applied: Vec<usize> = kept.iter().map(|change| change.finding).collect();
@@ -82,6 +93,14 @@ impl Run<'_> {
             } else {
                 rest.push(finding);
             }
+        }
+        for (file, since, names) in fights {
+            // What was done and undone is not done.
+            let undone = |(pass, finding): &(usize, Finding)| {
+                finding.at.file == file && *pass >= since && names.contains(finding.rule)
+            };
+            self.applied.retain(|applied| !undone(applied));
+            self.fighting.extend(names);
         }
         // A pass whose changes all failed their proof changes nothing, but the others may go on.
         (rest, changed || !bad.is_empty())
@@ -151,7 +170,15 @@ impl Run<'_> {
         kept
     }
 
-    fn advance(&mut self, pass: usize, file: FileId, next: Next, rules: BTreeSet<&'static str>) {
+    /// Gives the file its next text. Where it had that text before, the rules that changed it since undo each
+    /// other's work: gives the pass where that began, and their names.
+    fn advance(
+        &mut self,
+        pass: usize,
+        file: FileId,
+        next: Next,
+        rules: BTreeSet<&'static str>,
+    ) -> Option<(usize, BTreeSet<&'static str>)> {
         let tracked = &mut self.tracked[file.0 as usize];
         let before = tracked.now.text.clone();
         tracked.seen.insert(before.clone());
@@ -160,12 +187,12 @@ impl Run<'_> {
         for (document, rendering) in next.renderings {
             self.patches.entry((file, document)).or_default().extend(rendering.patch.0);
         }
-        if tracked.seen.contains(&next.text) {
-            // The text was like this before: whoever changed it since undoes each other's work.
-            let since = tracked.steps.iter().position(|step| step.before == next.text).unwrap_or(0);
-            let names = tracked.steps[since..].iter().flat_map(|step| step.rules.iter().copied());
-            self.fighting.extend(names);
+        if !tracked.seen.contains(&next.text) {
+            return None;
         }
+        let since = tracked.steps.iter().position(|step| step.before == next.text).unwrap_or(0);
+        let undone = &tracked.steps[since..];
+        Some((undone[0].pass, undone.iter().flat_map(|step| step.rules.iter().copied()).collect()))
     }
 }
 

@@ -77,7 +77,7 @@ impl Inventory<'_> {
 
     /// Of all candidates, those in the smallest scope around the asker that has any: the same top
     /// kustomization first, then the nearest enclosing folder.
-    fn nearest(&self, asker: ResourceId, candidates: &[ResourceId]) -> Vec<ResourceId> {
+    pub(super) fn nearest(&self, asker: ResourceId, candidates: &[ResourceId]) -> Vec<ResourceId> {
         let tops = |id: ResourceId| {
             self.placements(id).iter().filter_map(|placement| placement.kustomization).collect::<Vec<_>>()
         };
@@ -111,9 +111,7 @@ impl Inventory<'_> {
         let theirs = self.placements(other);
         self.placements(one).iter().any(|placement| {
             theirs.iter().any(|there| {
-                placement.namespace == there.namespace
-                    || placement.kustomization != there.kustomization
-                        && (placement.namespace.is_none() || there.namespace.is_none())
+                placement.namespace == there.namespace || placement.namespace.is_none() || there.namespace.is_none()
             })
         })
     }

@@ -1,11 +1,12 @@
 //! Everything that the files hold, built once a pass, and the questions that rules ask of it by name.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::field::Field;
 use super::kinds;
 use super::kustomize::Kustomizations;
+use super::ownership::Owner;
 use super::resource::{Resource, ResourceId};
 use super::source::SourceFile;
 use super::workload::Workload;
@@ -41,8 +42,10 @@ pub struct Inventory<'a> {
     workloads_by_label: LabelIndex,
     namespaces: HashMap<String, Vec<ResourceId>>,
     kustomizations: Kustomizations,
-    /// Patches of workloads, by kind and name.
-    fragments: HashMap<(String, String), Vec<ResourceId>>,
+    /// Patches of workloads, by their files.
+    fragments: HashMap<FileId, Vec<ResourceId>>,
+    /// Other workloads, by kind.
+    whole: HashMap<String, Vec<ResourceId>>,
 }
 
 impl<'a> Inventory<'a> {
@@ -64,6 +67,7 @@ impl<'a> Inventory<'a> {
             workloads_by_label: OnceCell::new(),
             namespaces: HashMap::new(),
             fragments: HashMap::new(),
+            whole: HashMap::new(),
             kustomizations,
             resources,
         };
@@ -79,7 +83,9 @@ impl<'a> Inventory<'a> {
             if kinds::workload_kind(&name.api_version, &name.kind).is_some() {
                 self.workloads.push(id);
                 if resource.is_fragment {
-                    self.fragments.entry((name.kind.clone(), name.name.clone())).or_default().push(id);
+                    self.fragments.entry(resource.file).or_default().push(id);
+                } else {
+                    self.whole.entry(name.kind.clone()).or_default().push(id);
                 }
             } else if name.kind == "Service" && name.group().is_empty() && !resource.is_fragment {
                 self.services.push(id);
@@ -160,7 +166,7 @@ impl<'a> Inventory<'a> {
     /// True for a Pod that the kubelet runs from a file of its node, by the folder or by its own annotations.
     pub fn is_static_pod(&self, workload: Workload<'_>) -> bool {
         let folder = self.files.get(workload.resource.file.0 as usize).map(SourceFile::folder).unwrap_or_default();
-        let by_folder = workload.resource.name.kind == "Pod" && folder.ends_with("kubernetes/manifests");
+        let by_folder = workload.resource.name.kind == "Pod" && folder.ends_with("etc/kubernetes/manifests");
         let annotations = ["kubernetes.io/config.source", "kubernetes.io/config.mirror"];
         by_folder || annotations.into_iter().any(|name| workload.annotation(name).is_some())
     }
@@ -188,46 +194,71 @@ impl<'a> Inventory<'a> {
         index.get(&(key.to_owned(), value.to_owned())).map_or(&[], Vec::as_slice)
     }
 
-    /// A label of a Namespace object in the files.
-    pub fn namespace_label(&self, namespace: &str, label: &str) -> Option<&'a str> {
-        let ids = self.namespaces.get(namespace)?;
-        ids.iter().find_map(|id| self.root(*id)?.at(&["metadata", "labels", label])?.text())
+    /// A label of the Namespace object that is nearest to the workload; `None` where several are as near and disagree.
+    pub fn namespace_label(&self, workload: Workload<'_>, namespace: &str, label: &str) -> Option<&'a str> {
+        let near = self.nearest(workload.id, self.namespaces.get(namespace)?);
+        let mut labels = near.into_iter().map(|id| self.root(id)?.at(&["metadata", "labels", label])?.text());
+        let first = labels.next()?;
+        if labels.all(|other| other == first) { first } else { None }
     }
 
     /// The kustomize patches of a workload that are files of their own.
-    pub fn patches_of(&self, workload: Workload<'_>) -> impl Iterator<Item = Workload<'_>> {
+    pub fn patches_of(&self, workload: Workload<'_>) -> Vec<Workload<'_>> {
         let name = &workload.resource.name;
-        let own = workload.id;
-        let ids = if workload.resource.is_fragment {
-            None
-        } else {
-            self.fragments.get(&(name.kind.clone(), name.name.clone()))
+        if workload.resource.is_fragment {
+            return Vec::new();
+        }
+        let files: BTreeSet<FileId> = self.kustomizations.patch_files(workload.resource.file).collect();
+        let ids = files.into_iter().filter_map(|file| self.fragments.get(&file)).flatten();
+        let is_patch = |patch: &Workload<'_>| {
+            let own = &patch.resource.name;
+            let (from, to) = (patch.resource.file, workload.resource.file);
+            own.kind == name.kind && self.kustomizations.patches(from, &own.name, &name.kind, to, &name.name)
         };
-        let file = workload.resource.file;
-        ids.into_iter()
-            .flatten()
-            .copied()
-            .filter(move |id| *id != own && self.kustomizations.patches(self.resource(*id).file, file))
-            .filter_map(|id| self.workload(id))
-    }
-
-    /// True when a kustomize patch may change one of these fields of the workload: a patch file that has it, a
-    /// patch written into a kustomization, or one that was not read.
-    pub fn may_be_patched(&self, workload: Workload<'_>, fields: &[&str]) -> bool {
-        let by_file = self.patches_of(workload).any(|patch| fields.iter().any(|field| patch.pod.get(field).is_some()));
-        workload.resource.is_fragment || by_file || self.kustomizations.may_patch(workload.resource.file, fields)
+        ids.filter_map(|id| self.workload(*id)).filter(is_patch).collect()
     }
 
     /// The workloads that a kustomize patch changes.
     pub fn patched_by(&self, patch: Workload<'_>) -> Vec<Workload<'_>> {
-        let name = &patch.resource.name;
+        let own = &patch.resource.name;
+        if !patch.resource.is_fragment {
+            return Vec::new();
+        }
+        let candidates = self.whole.get(&own.kind).into_iter().flatten().filter_map(|id| self.workload(*id));
         let is_target = |workload: &Workload<'_>| {
-            !workload.resource.is_fragment
-                && workload.resource.name.kind == name.kind
-                && workload.resource.name.name == name.name
-                && self.kustomizations.patches(patch.resource.file, workload.resource.file)
+            let (from, to) = (patch.resource.file, workload.resource.file);
+            self.kustomizations.patches(from, &own.name, &own.kind, to, &workload.resource.name.name)
         };
-        if patch.resource.is_fragment { self.workloads().filter(is_target).collect() } else { Vec::new() }
+        candidates.filter(is_target).collect()
+    }
+
+    /// A workload with all that it is made of: itself, what it patches, and what patches it.
+    pub fn whole(&self, workload: Workload<'_>) -> Vec<Workload<'_>> {
+        let own = self.workload(workload.id);
+        own.into_iter().chain(self.patched_by(workload)).chain(self.patches_of(workload)).collect()
+    }
+
+    /// The mesh component that the workload is, if it or what it is part of is one.
+    pub fn owner(&self, workload: Workload<'_>) -> Option<Owner> {
+        self.whole(workload).into_iter().find_map(Workload::owner)
+    }
+
+    /// True when the pod serves DNS itself, by its own fields or by what it is part of.
+    pub fn is_dns_server(&self, workload: Workload<'_>) -> bool {
+        self.whole(workload).into_iter().any(super::dns_server::is_dns_server)
+    }
+
+    /// True when something that is no manifest may change one of these fields of the workload: a patch
+    /// written into a kustomization, JSON Patch operations, or anything that was not read.
+    pub fn may_be_patched_unseen(&self, workload: Workload<'_>, fields: &[&str]) -> bool {
+        self.kustomizations.may_patch(workload.resource.file, fields)
+    }
+
+    /// True when a kustomize patch may change one of these fields of the workload, seen or not.
+    pub fn may_be_patched(&self, workload: Workload<'_>, fields: &[&str]) -> bool {
+        workload.is_fragment()
+            || self.patches_of(workload).iter().any(|patch| fields.iter().any(|field| patch.pod.get(field).is_some()))
+            || self.may_be_patched_unseen(workload, fields)
     }
 }
 

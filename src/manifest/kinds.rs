@@ -4,7 +4,7 @@ use memchr::memmem;
 
 /// What a document is worth reading for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interest {
+pub(super) enum Interest {
     /// It may hold resources that a rule looks at.
     Read,
     /// A Secret: never read, never edited, never shown.
@@ -52,7 +52,7 @@ const SUPPORT: &[&str] = &["Service", "Namespace", "Kustomization", "Component",
 
 /// Tells what a document is by the line `kind: X` that every manifest in block style has.
 /// Documents in flow style and JSON are read when they have a `kind` at all.
-pub fn interest(document: &str, is_kustomization: bool) -> Interest {
+pub(super) fn interest(document: &str, is_kustomization: bool) -> Interest {
     if is_kustomization {
         return Interest::Read;
     }

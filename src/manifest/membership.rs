@@ -47,50 +47,58 @@ impl Inventory<'_> {
 
     /// As [`Inventory::membership`], as if the pod did not run in the node's network.
     pub fn membership_but_for_host_network(&self, workload: Workload<'_>) -> Membership {
-        let mut answers =
-            workload.placements.iter().map(|placement| self.member_in(workload, placement.namespace.as_deref()));
-        let Some(first) = answers.next() else { return Membership::Unknown };
-        if answers.all(|other| other == first) { first } else { Membership::Unknown }
+        let answers = self.answers(workload);
+        let Some((_, first)) = answers.first() else { return Membership::Unknown };
+        let agree = answers.iter().all(|(_, other)| other == first);
+        let all_off = answers.iter().all(|(_, answer)| is_off(*answer));
+        if agree || all_off { *first } else { Membership::Unknown }
     }
 
-    /// Two kustomizations that hold the workload and disagree whether it is in the mesh, by their names.
+    /// Two kustomizations that hold the workload, one in the mesh and one not, by their names.
     pub fn disagreement(&self, workload: Workload<'_>) -> Option<(&str, &str)> {
-        let answer = |placement: &Placement| self.member_in(workload, placement.namespace.as_deref());
-        let first = workload.placements.first()?;
-        let other = workload.placements.iter().find(|other| answer(other) != answer(first))?;
+        let answers = self.answers(workload);
+        let (inside, _) = answers.iter().find(|(_, answer)| !is_off(*answer))?;
+        let (outside, _) = answers.iter().find(|(_, answer)| is_off(*answer))?;
         let name = |placement: &Placement| placement.kustomization.map_or("", |file| self.file_name(file));
-        Some((name(first), name(other)))
+        Some((name(inside), name(outside)))
     }
 
-    fn member_in(&self, workload: Workload<'_>, namespace: Option<&str>) -> Membership {
+    /// The answer for each place of the workload. What it is part of, and what is part of it, decides too.
+    fn answers<'w>(&self, workload: Workload<'w>) -> Vec<(&'w Placement, Membership)> {
+        let whole = self.whole(workload);
+        let answer =
+            |placement: &'w Placement| (placement, self.member_in(workload, &whole, placement.namespace.as_deref()));
+        workload.placements.iter().map(answer).collect()
+    }
+
+    fn member_in(&self, workload: Workload<'_>, whole: &[Workload<'_>], namespace: Option<&str>) -> Membership {
         if namespace.is_some_and(|namespace| self.is_ignored_namespace(namespace)) {
             return Membership::Off(Off::Namespace);
         }
-        let windows = workload.pod.at(&["nodeSelector", "kubernetes.io/os"]).and_then(|os| os.text())
-            == Some("windows")
-            || workload.pod.text_at(&["os", "name"]) == "windows";
-        if windows {
+        if whole.iter().any(|part| is_windows(*part)) {
             return Membership::Off(Off::Windows);
         }
+        let pod_label = |name: &str| whole.iter().find_map(|part| part.pod_label(name));
         let inject = "sidecar.istio.io/inject";
-        match workload.pod_label(inject).or_else(|| workload.pod_annotation(inject)) {
+        let annotation = || whole.iter().find_map(|part| part.pod_annotation(inject));
+        match pod_label(inject).or_else(annotation) {
             Some("false") => return Membership::Off(Off::OptOut),
             Some("true") => return Membership::Sidecar,
             _ => {}
         }
-        if workload.pod_label("istio.io/dataplane-mode") == Some("ambient") {
+        if pod_label("istio.io/dataplane-mode") == Some("ambient") {
             return Membership::Ambient;
         }
-        let label = |name: &str| namespace.and_then(|namespace| self.namespace_label(namespace, name));
+        let label = |name: &str| namespace.and_then(|namespace| self.namespace_label(workload, namespace, name));
         match label("istio-injection") {
             Some("enabled") => return Membership::Sidecar,
             Some("disabled") => return Membership::Off(Off::NamespaceOptOut),
             _ => {}
         }
-        if label("istio.io/rev").is_some() || workload.pod_label("istio.io/rev").is_some() {
+        if label("istio.io/rev").is_some() || pod_label("istio.io/rev").is_some() {
             return Membership::Sidecar;
         }
-        let pod_leaves = workload.pod_label("istio.io/dataplane-mode") == Some("none");
+        let pod_leaves = pod_label("istio.io/dataplane-mode") == Some("none");
         if label("istio.io/dataplane-mode") == Some("ambient") && !pod_leaves {
             return Membership::Ambient;
         }
@@ -103,9 +111,19 @@ impl Inventory<'_> {
             || self.options().exempt_namespaces.iter().any(|exempt| exempt == namespace)
     }
 
-    /// True when the pod runs in the node's network, by its own field or by a kustomize patch.
+    /// True when the pod runs in the node's network, by its own field, by a kustomize patch, or by what it patches.
     pub fn runs_in_host_network(&self, workload: Workload<'_>) -> bool {
-        workload.pod.get("hostNetwork").is_some_and(|field| field.is_true())
-            || self.patches_of(workload).any(|patch| patch.pod.get("hostNetwork").is_some_and(|field| field.is_true()))
+        let own = workload.pod.get("hostNetwork").is_some_and(|field| field.is_true());
+        let is_on = |part: &Workload<'_>| part.pod.get("hostNetwork").is_some_and(|field| field.is_true());
+        own || self.whole(workload).iter().any(is_on)
     }
+}
+
+fn is_off(membership: Membership) -> bool {
+    matches!(membership, Membership::Off(_))
+}
+
+fn is_windows(workload: Workload<'_>) -> bool {
+    let os = workload.pod.at(&["nodeSelector", "kubernetes.io/os"]).and_then(|os| os.text());
+    os == Some("windows") || workload.pod.text_at(&["os", "name"]) == "windows"
 }

@@ -3,6 +3,7 @@
 //! Nothing here touches a file. Everything is read-only and made anew for each pass of the engine.
 
 mod association;
+mod dns_server;
 mod field;
 mod inventory;
 mod kinds;
@@ -16,7 +17,6 @@ mod workload;
 pub use association::Association;
 pub use field::{Field, NodeId};
 pub use inventory::{Inventory, Placement};
-pub use kinds::{Interest, interest};
 pub use membership::{Membership, Off};
 pub use ownership::{Owner, is_proxy_container};
 pub use resource::{Resource, ResourceId, ResourceName};

@@ -27,7 +27,7 @@ pub fn is_proxy_container(container: Container<'_>) -> bool {
     }
     let image = container.image().rsplit('/').next().unwrap_or_default();
     let image = image.split([':', '@']).next().unwrap_or_default();
-    PROXY_IMAGES.contains(&image)
+    PROXY_IMAGES.contains(&image) || image.starts_with("proxyv2-")
 }
 
 impl Workload<'_> {

@@ -56,6 +56,11 @@ impl<'a> Container<'a> {
 }
 
 impl<'a> Workload<'a> {
+    /// True for a part of a pod: a kustomize patch, or a file without containers that is merged into another.
+    pub fn is_fragment(self) -> bool {
+        self.resource.is_fragment || self.pod.get("containers").is_none()
+    }
+
     /// All containers of the pod, init containers and ephemeral ones included.
     pub fn containers(self) -> impl Iterator<Item = Container<'a>> {
         let list = move |key: &str, role: Role| {
@@ -100,6 +105,10 @@ impl<'a> Workload<'a> {
         let what = match self.resource.name.kind.as_str() {
             "Pod" => "the API server refuses changes to a running Pod's spec",
             "Job" => "the API server refuses changes to a Job's template",
+            "Revision" => "a Knative Revision can't change",
+            "Service" | "Configuration" if self.template.at(&["metadata", "name"]).is_some() => {
+                "the revision's own name must change with it"
+            }
             _ => return None,
         };
         let generated =

@@ -128,6 +128,10 @@ fn fight() -> Result<(), Failed> {
     let files = [("a.yaml", deployment("web", "      terminationGracePeriodSeconds: 10\n"))];
     let outcome = run(&files, &[&up, &down, &other], false);
     ensure(outcome.fighting == ["down", "up"], &outcome.fighting)?;
+    let applied = outcome.findings.iter().filter(|reported| reported.status == Status::Applied);
+    // What is told as applied is what the text says.
+    let applied: Vec<_> = applied.map(|reported| reported.finding.rule).collect();
+    ensure(applied == ["other", "up"] && after(&outcome, 0).contains("Seconds: 20"), &outcome.findings)?;
     ensure(after(&outcome, 0).contains("hostname: web"), after(&outcome, 0))?;
     ensure(
         outcome
@@ -185,9 +189,7 @@ fn premises() -> Result<(), Failed> {
     for rules in [[&first as &dyn Transform, &copy], [&copy, &first]] {
         let text = after(&run(&files, &rules, false), 0);
         ensure(text.contains("terminationGracePeriodSeconds: 20"), &text)?;
-        if rules[0].meta().name == "first" {
-            ensure(text.contains("priority: 20"), &text)?;
-        }
+        ensure(text.contains("priority: 20"), &text)?;
     }
     Ok(())
 }

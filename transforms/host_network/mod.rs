@@ -36,7 +36,7 @@ impl Transform for HostNetwork {
             let Some(field) = workload.pod.get("hostNetwork").filter(|field| field.is_true()) else { continue };
             let membership = cx.inventory.membership_but_for_host_network(workload);
             let left = matches!(membership, Membership::Off(Off::OptOut | Off::Windows));
-            if workload.owner().is_some() || left {
+            if cx.inventory.owner(workload).is_some() || left {
                 continue;
             }
             let finding = Finding::new(&Self::META, workload, field, "pod runs in the node's network");
@@ -58,13 +58,27 @@ fn opt_out(cx: &Context<'_>, workload: Workload<'_>, finding: Finding, reason: &
     let mut change = Change::default();
     change.insert(workload.template, &["metadata", "labels", "sidecar.istio.io/inject"], "false", &[]);
     let title = "add the label `sidecar.istio.io/inject: \"false\"` to the pods".to_owned();
-    finding.fix(workload, Fix { title, safety: Safety::Safe, consequence: String::new(), change })
+    // Without a selector of its own a ReplicationController selects by its pods' labels.
+    let selects =
+        workload.resource.name.kind == "ReplicationController" && workload.root.at(&["spec", "selector"]).is_none();
+    let (safety, consequence) = if selects {
+        (Safety::Unsafe, "its selector is its pods' labels, and changes with them")
+    } else {
+        (Safety::Safe, "")
+    };
+    finding.fix(workload, Fix { title, safety, consequence: consequence.to_owned(), change })
 }
 
 fn removal(cx: &Context<'_>, workload: Workload<'_>, field: Field<'_>, finding: Finding) -> Finding {
     let mut change = Change::default();
-    change.remove(field);
-    let mut title = "remove `hostNetwork`".to_owned();
+    // A JSON Patch may name the field, and fails where it is gone.
+    let keep = !workload.is_fragment() && cx.inventory.may_be_patched_unseen(workload, &["hostNetwork"]);
+    if keep {
+        change.set(field, false);
+    } else {
+        change.remove(field);
+    }
+    let mut title = if keep { "set `hostNetwork: false`" } else { "remove `hostNetwork`" }.to_owned();
     let policy = workload.pod.get("dnsPolicy").filter(|policy| policy.as_str() == Some("ClusterFirstWithHostNet"));
     if let Some(policy) = policy {
         change.set(policy, "ClusterFirst");
@@ -76,7 +90,7 @@ fn removal(cx: &Context<'_>, workload: Workload<'_>, field: Field<'_>, finding: 
         for port in container.field.get("ports").into_iter().flat_map(Field::items) {
             let Some(host_port) = port.get("hostPort") else { continue };
             let same = host_port.as_i64() == port.get("containerPort").and_then(|number| number.as_i64());
-            if cx.options.host_network.drop_host_ports && same {
+            if cx.options.host_network.drop_host_ports && same && !keep {
                 change.remove(host_port);
             } else {
                 finding = finding.related(
@@ -111,9 +125,9 @@ fn removal(cx: &Context<'_>, workload: Workload<'_>, field: Field<'_>, finding: 
 /// Why a pod needs the node's network, if it does.
 fn must_stay(cx: &Context<'_>, workload: Workload<'_>, membership: Membership) -> Option<String> {
     // A patch is only part of a pod: what it is merged into decides too.
-    let whole = cx.inventory.patched_by(workload);
-    std::iter::once(workload)
-        .chain(whole)
+    cx.inventory
+        .whole(workload)
+        .into_iter()
         .find_map(|workload| node_agent::reason(workload, &cx.options.host_network.allow))
         .or_else(|| {
             if cx.inventory.is_static_pod(workload) {

@@ -53,11 +53,11 @@ fn bomb() -> String {
     for (name, before) in "bcdefghi".chars().zip("abcdefgh".chars()) {
         text.push_str(&format!(" {name}: &{name} [{}]\n", vec![format!("*{before}"); 9].join(",")));
     }
-    text + " template: {spec: {dnsPolicy: ClusterFirstWithHostNet, x: *i}}\n"
+    text + " template: {spec: {containers: [], dnsPolicy: ClusterFirstWithHostNet, x: *i}}\n"
 }
 
 fn keys() -> String {
-    let mut text = "kind: Deployment\napiVersion: apps/v1\nspec:\n  template:\n    spec: {dnsPolicy: Default}\n    metadata:\n      annotations:\n".to_owned();
+    let mut text = "kind: Deployment\napiVersion: apps/v1\nspec:\n  template:\n    spec: {containers: [], dnsPolicy: Default}\n    metadata:\n      annotations:\n".to_owned();
     (0..1_000_000).for_each(|i| text.push_str(&format!("        k{i}: v\n")));
     text
 }
@@ -65,7 +65,7 @@ fn keys() -> String {
 fn scalar() -> String {
     let block = "      a line of text that says nothing at all, of some length\n".repeat((16 << 20) / 60);
     format!(
-        "kind: Deployment\napiVersion: apps/v1\nmetadata:\n  name: s\n  annotations:\n    long: |\n{block}spec:\n  template:\n    spec:\n      dnsPolicy: ClusterFirstWithHostNet\n"
+        "kind: Deployment\napiVersion: apps/v1\nmetadata:\n  name: s\n  annotations:\n    long: |\n{block}spec:\n  template:\n    spec:\n      containers: []\n      dnsPolicy: ClusterFirstWithHostNet\n"
     )
 }
 
@@ -77,14 +77,14 @@ fn comments() -> String {
 fn line() -> String {
     let values = "\"a value\",".repeat((16 << 20) / 10);
     format!(
-        "{{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{{\"name\":\"l\"}},\"x\":[{values}\"end\"],\"spec\":{{\"dnsPolicy\":\"ClusterFirstWithHostNet\"}}}}\n"
+        "{{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{{\"name\":\"l\"}},\"x\":[{values}\"end\"],\"spec\":{{\"containers\":[],\"dnsPolicy\":\"ClusterFirstWithHostNet\"}}}}\n"
     )
 }
 
 fn chain() -> String {
     let mut text = "kind: Deployment\napiVersion: apps/v1\nchain:\n  - &a0 x\n".to_owned();
     (1..50_000).for_each(|i| text.push_str(&format!("  - &a{i} [*a{}]\n", i - 1)));
-    text + "spec: {template: {spec: {dnsPolicy: ClusterFirstWithHostNet}}}\n"
+    text + "spec: {template: {spec: {containers: [], dnsPolicy: ClusterFirstWithHostNet}}}\n"
 }
 
 fn merges() -> String {

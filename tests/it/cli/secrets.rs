@@ -102,7 +102,7 @@ fn list_item() {
     let written = hidden("list.yaml", &text);
     assert!(!written.read("list.yaml").contains("WithHostNet"), "{}", written.read("list.yaml"));
     let json = format!(
-        "{{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [\n  {{\"kind\": \"Secret\", \"apiVersion\": \"v1\",\n   \"data\": {{\n     \"key\": \"{DATA}\"\n   }} }},\n  {{\"kind\": \"Pod\", \"apiVersion\": \"v1\",\n   \"spec\": {{\"dnsPolicy\": \"ClusterFirstWithHostNet\"}}}}\n]}}\n"
+        "{{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [\n  {{\"kind\": \"Secret\", \"apiVersion\": \"v1\",\n   \"data\": {{\n     \"key\": \"{DATA}\"\n   }} }},\n  {{\"kind\": \"Pod\", \"apiVersion\": \"v1\",\n   \"spec\": {{\"dnsPolicy\": \"ClusterFirstWithHostNet\", \"containers\": []}}}}\n]}}\n"
     );
     let written = hidden("list.json", &json);
     assert!(!written.read("list.json").contains("WithHostNet"));
@@ -123,11 +123,11 @@ fn minified() {
 fn next_line() {
     // `git apply` needs one line behind a change, and here that line is the Secret.
     let json = format!(
-        "{{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[\n{{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{{\"name\":\"a\"}},\"spec\":{{\"dnsPolicy\":\"ClusterFirstWithHostNet\"}}}},\n{{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"stringData\":{{\"w\":\"{TEXT}\"}}}}\n]}}\n"
+        "{{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[\n{{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{{\"name\":\"a\"}},\"spec\":{{\"dnsPolicy\":\"ClusterFirstWithHostNet\",\"containers\":[]}}}},\n{{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"stringData\":{{\"w\":\"{TEXT}\"}}}}\n]}}\n"
     );
     hidden("list.json", &json);
     let flow = format!(
-        "apiVersion: v1\nkind: List\nitems:\n- {{kind: Pod, apiVersion: v1, metadata: {{name: a}}, spec: {{dnsPolicy: ClusterFirstWithHostNet}}}}\n- {{kind: Secret, apiVersion: v1, stringData: {{w: {TEXT}}}}}\n"
+        "apiVersion: v1\nkind: List\nitems:\n- {{kind: Pod, apiVersion: v1, metadata: {{name: a}}, spec: {{dnsPolicy: ClusterFirstWithHostNet, containers: []}}}}\n- {{kind: Secret, apiVersion: v1, stringData: {{w: {TEXT}}}}}\n"
     );
     hidden("list.yaml", &flow);
 }
@@ -167,7 +167,7 @@ fn broken_secret() {
 
 fn between() {
     let text = format!(
-        "apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n  apiVersion: v1\n  metadata: {{name: a}}\n  spec:\n    dnsPolicy: ClusterFirstWithHostNet\n- kind: Secret\n  stringData: {{w: {TEXT}}}\n- spec: {{dnsPolicy: ClusterFirstWithHostNet}}\n  kind: Pod\n  apiVersion: v1\n"
+        "apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n  apiVersion: v1\n  metadata: {{name: a}}\n  spec:\n    dnsPolicy: ClusterFirstWithHostNet\n    containers: []\n- kind: Secret\n  stringData: {{w: {TEXT}}}\n- spec: {{dnsPolicy: ClusterFirstWithHostNet, containers: []}}\n  kind: Pod\n  apiVersion: v1\n"
     );
     let written = hidden("list.yaml", &text);
     assert!(!written.read("list.yaml").contains("WithHostNet"), "{}", written.read("list.yaml"));

@@ -1,6 +1,7 @@
 //! Pods that answer DNS queries themselves: both DNS rules leave them alone.
 
-use crate::manifest::{Container, Field, Workload};
+use super::field::Field;
+use super::workload::{Container, Workload};
 
 /// Programs that serve DNS, as words of an image's last part.
 const SERVERS: &[&str] = &[
