@@ -44,8 +44,8 @@ pub struct Inventory<'a> {
     kustomizations: Kustomizations,
     /// Patches of workloads, by their files.
     fragments: HashMap<FileId, Vec<ResourceId>>,
-    /// Other workloads, by kind.
-    whole: HashMap<String, Vec<ResourceId>>,
+    /// Other workloads, by their files.
+    whole: HashMap<FileId, Vec<ResourceId>>,
 }
 
 impl<'a> Inventory<'a> {
@@ -85,7 +85,7 @@ impl<'a> Inventory<'a> {
                 if resource.is_fragment {
                     self.fragments.entry(resource.file).or_default().push(id);
                 } else {
-                    self.whole.entry(name.kind.clone()).or_default().push(id);
+                    self.whole.entry(resource.file).or_default().push(id);
                 }
             } else if name.kind == "Service" && name.group().is_empty() && !resource.is_fragment {
                 self.services.push(id);
@@ -224,12 +224,14 @@ impl<'a> Inventory<'a> {
         if !patch.resource.is_fragment {
             return Vec::new();
         }
-        let candidates = self.whole.get(&own.kind).into_iter().flatten().filter_map(|id| self.workload(*id));
+        let files = self.kustomizations.patched_files(patch.resource.file);
+        let candidates = files.iter().filter_map(|file| self.whole.get(file)).flatten();
         let is_target = |workload: &Workload<'_>| {
             let (from, to) = (patch.resource.file, workload.resource.file);
-            self.kustomizations.patches(from, &own.name, &own.kind, to, &workload.resource.name.name)
+            let name = &workload.resource.name;
+            own.kind == name.kind && self.kustomizations.patches(from, &own.name, &own.kind, to, &name.name)
         };
-        candidates.filter(is_target).collect()
+        candidates.filter_map(|id| self.workload(*id)).filter(is_target).collect()
     }
 
     /// A workload with all that it is made of: itself, what it patches, and what patches it.

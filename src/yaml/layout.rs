@@ -21,6 +21,8 @@ pub(super) struct LineEnd {
 pub(super) struct Layout<'a> {
     pub(super) doc: &'a Document,
     pub(super) json: bool,
+    /// New sequences are indented below their key, whatever their neighbours do.
+    pub(super) indents_sequences: bool,
     habits: Arc<OnceLock<Habits>>,
 }
 
@@ -37,7 +39,7 @@ struct Habits {
 
 impl<'a> Layout<'a> {
     pub(super) fn new(doc: &'a Document) -> Self {
-        Layout { doc, json: is_json(doc), habits: Arc::default() }
+        Layout { doc, json: is_json(doc), indents_sequences: false, habits: Arc::default() }
     }
 
     pub(super) fn text(&self) -> &'a str {
@@ -252,6 +254,9 @@ impl<'a> Layout<'a> {
     /// Columns between a key and the dashes of its block sequence, from the sequence nearest to `near`:
     /// under the same parents first, then anywhere in the document; else none, as kubectl prints.
     fn dash_offset(&self, near: u32) -> usize {
+        if self.indents_sequences {
+            return self.step(near);
+        }
         let habits = self.habits();
         if let Some(offset) = self.ancestors(near).find_map(|at| habits.dashes.get(&at)) {
             return *offset;

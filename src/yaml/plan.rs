@@ -104,6 +104,14 @@ impl<'a> Plan<'a> {
         Plan { layout: Layout::new(doc), targets: BTreeMap::new(), unfit: None, users, keys: HashMap::new() }
     }
 
+    /// The same plan with all new sequences indented below their keys, for callers whose house style that is.
+    /// Otherwise they stand as the sequences nearest to them do.
+    #[must_use]
+    pub fn indenting_sequences(mut self) -> Self {
+        self.layout.indents_sequences = true;
+        self
+    }
+
     /// The document.
     pub fn document(&self) -> &'a Document {
         self.layout.doc

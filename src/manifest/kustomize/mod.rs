@@ -22,6 +22,10 @@ pub(super) struct Kustomizations {
     users: BTreeMap<FileId, BTreeSet<FileId>>,
     /// For each file, the kustomizations whose patches may change what is in it.
     changers: HashMap<FileId, BTreeSet<FileId>>,
+    /// The same the other way round.
+    changed: HashMap<FileId, BTreeSet<FileId>>,
+    /// True when one of them gives its resources other names.
+    renames: bool,
 }
 
 impl Kustomizations {
@@ -46,6 +50,7 @@ impl Kustomizations {
             }
             all.by_file.insert(FileId(i as u32), one);
         }
+        all.renames = all.by_file.values().any(|one| one.renames);
         all.resolve(&by_name);
         all
     }
@@ -96,6 +101,7 @@ impl Kustomizations {
             let beside = component_tops.get(file).into_iter().flatten().filter_map(|top| closures.get(top)).flatten();
             for changed in below.iter().chain(beside) {
                 self.changers.entry(*changed).or_default().insert(*file);
+                self.changed.entry(*file).or_default().insert(*changed);
             }
         }
     }
@@ -126,7 +132,7 @@ impl Kustomizations {
         let users = self.users.get(&patch).into_iter().flatten();
         users.filter(|user| changers.contains(user)).filter_map(|user| self.by_file.get(user)).any(|one| {
             // With prefixes a patch may name what its kustomization calls the resource.
-            let by_name = patch_name == name || self.renames() && patch_name.contains(name);
+            let by_name = patch_name == name || self.renames && patch_name.contains(name);
             one.patches.iter().filter(|entry| entry.file == patch).any(|entry| match &entry.target {
                 None => by_name,
                 Some(target) => is_target(target, kind, name),
@@ -134,8 +140,10 @@ impl Kustomizations {
         })
     }
 
-    fn renames(&self) -> bool {
-        self.by_file.values().any(|one| one.renames)
+    /// The files whose resources the patch file may change.
+    pub(super) fn patched_files(&self, patch: FileId) -> BTreeSet<FileId> {
+        let users = self.users.get(&patch).into_iter().flatten();
+        users.filter_map(|user| self.changed.get(user)).flatten().copied().collect()
     }
 
     /// The patch files that may change resources of `file`.
