@@ -1,5 +1,6 @@
 //! Which changes go together in one pass: whole ones, without conflicts, each in its turn.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Settings;
@@ -188,11 +189,11 @@ impl<'a> Admission<'a> {
 
     fn empty_plan(&mut self, file: FileId, document: u32) -> Option<&mut Plan<'a>> {
         let files = self.files;
-        if !self.empty.contains_key(&(file, document)) {
-            let doc = files.get(file.0 as usize)?.document(document)?;
-            self.empty.insert((file, document), Plan::new(doc));
+        let make = || Some(Plan::new(files.get(file.0 as usize)?.document(document)?));
+        match self.empty.entry((file, document)) {
+            Entry::Occupied(have) => Some(have.into_mut()),
+            Entry::Vacant(place) => Some(place.insert(make()?)),
         }
-        self.empty.get_mut(&(file, document))
     }
 
     /// Files that can't be written, and lines that also hold a Secret, refuse every change.
