@@ -174,8 +174,16 @@ impl Builder {
             let colon = bytes.get(at.start as usize) == Some(&b':');
             return Span::empty(if colon { at.start as usize + 1 } else { self.last_end as usize });
         }
-        let before = bytes[..at.start as usize].trim_ascii_end().len();
-        let same_line = !bytes[before..at.start as usize].contains(&b'\n');
+        // The parser may only know that an item is empty behind the comments that follow its dash.
+        let mut before = bytes[..at.start as usize].trim_ascii_end().len();
+        for comment in self.doc.comments.iter().rev() {
+            if (comment.end as usize) < before || comment.start < self.last_end {
+                break;
+            }
+            before = bytes[..comment.start as usize].trim_ascii_end().len();
+        }
+        let commented = before < bytes[..at.start as usize].trim_ascii_end().len();
+        let same_line = commented || !bytes[before..at.start as usize].contains(&b'\n');
         if same_line && before > self.doc.slice.start as usize { Span::empty(before) } else { at }
     }
 

@@ -90,6 +90,9 @@ fn scalars(t: &mut Table) {
     );
     t.check("no last newline", "a: 1\nb: 2", set("/b", 3), "a: 1\nb: 3");
     t.check("comment stays", "a: 1 # one\n", set("/a", 2), "a: 2 # one\n");
+    t.check("comment behind an empty item at the end", "- # ", set("/0", 1), "- 1 # ");
+    t.check("comments below an empty item at the end", "- # a\n# b", push("", 1), "- # a\n- 1\n# b");
+    t.check("an item for the last empty one", "a:\n- 1\n- # none", push("/a", 2), "a:\n- 1\n- # none\n- 2");
     t.check("single quotes stay", "a: 'x'\n", set("/a", "it's"), "a: 'it''s'\n");
     t.check("single quotes give way", "a: 'x'\n", set("/a", "a\nb"), "a: \"a\\nb\"\n");
     t.check("double quotes stay", "a: \"x\"\n", set("/a", "y"), "a: \"y\"\n");
