@@ -36,23 +36,26 @@ impl Transform for ProxyUid {
 
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
         for workload in cx.inventory.workloads() {
-            let outside = matches!(cx.inventory.membership(workload), Membership::Off(_) | Membership::Ambient);
-            if outside || cx.inventory.owner(workload).is_some_and(|owner| owner != Owner::Injected) {
-                continue;
-            }
             let pod = Pod {
                 cx,
                 workload,
                 proxy: proxy_identity(workload, "runAsUser"),
                 proxy_group: proxy_identity(workload, "runAsGroup"),
             };
+            let mut found = Vec::new();
             if let Some(context) = workload.pod.get("securityContext") {
-                findings.extend(pod.pod_level(context));
+                found.extend(pod.pod_level(context));
             }
             for container in workload.containers().filter(|container| !is_proxy_container(*container)) {
                 if let Some(context) = container.field.get("securityContext") {
-                    findings.extend(pod.container_level(container, context));
+                    found.extend(pod.container_level(container, context));
                 }
+            }
+            // Who is in the mesh is asked last: it takes a look at the whole workspace.
+            let outside = || matches!(cx.inventory.membership(workload), Membership::Off(_) | Membership::Ambient);
+            let owned = || cx.inventory.owner(workload).is_some_and(|owner| owner != Owner::Injected);
+            if !found.is_empty() && !outside() && !owned() {
+                findings.append(&mut found);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::escape::visible;
 use super::{View, applied, count, held_back};
 use crate::engine::{Reported, Status};
-use crate::rule::Level;
+use crate::rule::{Level, Safety};
 use crate::text::{Loc, line_at};
 
 /// Colours of a terminal.
@@ -162,10 +162,13 @@ pub fn summary(view: &View<'_>, check: bool, quiet_info: usize) -> String {
         let total = outcome.findings.len();
         parts.push(if total == 0 { "nothing found".to_owned() } else { count(total, "finding") });
         if fixes > 0 {
-            parts.push(format!(
-                "{} can be fixed with --write",
-                if fixes == total { "all".to_owned() } else { fixes.to_string() }
-            ));
+            let is_unsafe = |reported: &Reported| {
+                let safety = reported.finding.fix.as_ref().map(|fix| fix.safety);
+                reported.status == Status::Applied && safety == Some(Safety::Unsafe)
+            };
+            let flags = if outcome.findings.iter().any(is_unsafe) { "--write --unsafe" } else { "--write" };
+            let number = if fixes == total { "all".to_owned() } else { fixes.to_string() };
+            parts.push(format!("{number} can be fixed with {flags}"));
         }
     } else if outcome.changed.is_empty() {
         parts.push("nothing to fix".to_owned());
