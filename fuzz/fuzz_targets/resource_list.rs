@@ -60,7 +60,7 @@ fn run(name: &str, text: &str) -> Option<Outcome> {
     assert!(outcome.fighting.is_empty(), "{:?} undo each other\n{text:?}", outcome.fighting);
     let layout = report::text::Layout { paint: None, width: Some(80) };
     for written in [false, true] {
-        let view = View { outcome: &outcome, written };
+        let view = View::new(&outcome, written);
         for reported in &outcome.findings {
             let _ = report::text::finding(&view, reported, layout);
         }
