@@ -138,7 +138,7 @@ impl Plan<'_> {
         // A removal and an insertion at one index: the removal first, so that the insertion stands in its place.
         moves.sort_by_key(|(node, operation)| (std::cmp::Reverse(*node), operation["op"] == "add"));
         let operations = sets.into_iter().chain(pushes).chain(moves.into_iter().map(|(_, operation)| operation));
-        serde_json::from_value(Value::Array(operations.collect())).unwrap_or_default()
+        serde_json::from_value(as_read(Value::Array(operations.collect()))).unwrap_or_default()
     }
 }
 
@@ -312,5 +312,17 @@ impl<'a> Renderer<'a> {
     /// The last node inside `node`.
     fn last_leaf(&self, node: u32) -> u32 {
         self.layout.doc.raw(node).next - 1
+    }
+}
+
+/// Values as they are read back: kubectl reads a float without a fraction as an integer.
+fn as_read(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            super::scalar::plain_value(&number.to_string()).unwrap_or(Value::Number(number))
+        }
+        Value::Array(items) => items.into_iter().map(as_read).collect(),
+        Value::Object(map) => map.into_iter().map(|(name, value)| (name, as_read(value))).collect(),
+        other => other,
     }
 }

@@ -90,6 +90,8 @@ fn scalars(t: &mut Table) {
     );
     t.check("no last newline", "a: 1\nb: 2", set("/b", 3), "a: 1\nb: 3");
     t.check("comment stays", "a: 1 # one\n", set("/a", 2), "a: 2 # one\n");
+    t.check("a whole float", "a: x\n", set("/a", 0.0), "a: 0.0\n");
+    t.check("a whole float in a list", "a:\n- 1\n", push("/a", 665.0), "a:\n- 1\n- 665.0\n");
     t.check("comment behind an empty item at the end", "- # ", set("/0", 1), "- 1 # ");
     t.check("comments below an empty item at the end", "- # a\n# b", push("", 1), "- # a\n- 1\n# b");
     t.check("an item for the last empty one", "a:\n- 1\n- # none", push("/a", 2), "a:\n- 1\n- # none\n- 2");
