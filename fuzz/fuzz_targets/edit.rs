@@ -134,19 +134,31 @@ fn check_meaning(doc: &Document, at: NodeRef, op: &Op, after: &Document, shown: 
     let pointer = node.json_pointer();
     let (Some(was), is) = (old.pointer(&pointer), new.pointer(&pointer)) else { return };
     match op {
-        Op::Set(value) => assert_eq!(is, Some(value), "set\n{}", shown()),
+        Op::Set(value) => assert_eq!(is, Some(&as_read(value)), "set\n{}", shown()),
         Op::Splice { range, text } => {
             let mut meant = was.as_str().unwrap_or_default().to_owned();
             meant.replace_range(range.clone(), text);
             assert_eq!(is, Some(&Value::String(meant)), "splice\n{}", shown());
         }
         Op::Push { path, value } if path.is_empty() => {
-            assert_eq!(is.and_then(|is| is.as_array()?.last()), Some(value), "push\n{}", shown());
+            assert_eq!(is.and_then(|is| is.as_array()?.last()), Some(&as_read(value)), "push\n{}", shown());
         }
         Op::Insert { path, value, .. } if path.len() == 1 && was.is_object() => {
-            assert_eq!(is.and_then(|is| is.get(&path[0])), Some(value), "insert\n{}", shown());
+            assert_eq!(is.and_then(|is| is.get(&path[0])), Some(&as_read(value)), "insert\n{}", shown());
         }
         _ => {}
+    }
+}
+
+/// A value as kubectl reads it back: a float without a fraction is an integer.
+fn as_read(value: &Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            yaml::plain_value(&number.to_string()).unwrap_or_else(|| value.clone())
+        }
+        Value::Array(items) => items.iter().map(as_read).collect(),
+        Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), as_read(value))).collect(),
+        other => other.clone(),
     }
 }
 
