@@ -1,5 +1,48 @@
 //! What a run is to do, as plain data. How it is written in files or flags is not known here.
 
+use std::collections::BTreeMap;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Advice.
+    Info,
+    /// The workload loses features of the mesh.
+    Warning,
+    /// The workload breaks in a mesh, or stays outside it.
+    Error,
+}
+
+impl Level {
+    /// The level as users write and read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Info => "info",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        }
+    }
+}
+
+/// Whether a fix can be applied without a person looking at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Safety {
+    /// Right in most cases, but it can break something outside the input.
+    Unsafe,
+    /// The same meaning for every client and for rollback.
+    Safe,
+}
+
+impl Safety {
+    /// The safety as users write and read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Safety::Unsafe => "unsafe",
+            Safety::Safe => "safe",
+        }
+    }
+}
+
 /// Which requirements are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Profile {
@@ -10,19 +53,305 @@ pub enum Profile {
     Istio,
 }
 
-/// Options of the rules, each rule's in a struct of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// A release of Istio or Kubernetes: major and minor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u32, pub u32);
+
+/// Whether sidecars are native: init containers that stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NativeSidecars {
+    /// As the releases of Istio and Kubernetes have it.
+    #[default]
+    Auto,
+    /// They are.
+    On,
+    /// They are not.
+    Off,
+}
+
+/// Options of a run and of its rules, each rule's in a struct of its own.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Options {
     /// The profile.
     pub profile: Profile,
-    /// Namespaces that are no part of the mesh, beside the system's own.
-    pub exempt_namespaces: Vec<String>,
-    /// Options of `host-network`.
-    pub host_network: HostNetworkOptions,
+    /// The mesh's release; `None` stands for the newest.
+    pub istio_version: Option<Version>,
+    /// The clusters' release; `None` stands for the newest.
+    pub kubernetes_version: Option<Version>,
+    /// Whether sidecars are native.
+    pub native_sidecars: NativeSidecars,
+    /// What is no part of the mesh, beside what belongs to the system and to the mesh itself.
+    pub exempt: Exempt,
+    /// Applications by name: the folder of each is a scope of its own.
+    pub apps: BTreeMap<String, String>,
+    /// Clusters by name: the folder of each is a scope of its own.
+    pub clusters: BTreeMap<String, String>,
+    /// Findings that are not to be reported.
+    pub ignores: Vec<Ignore>,
+    /// The safety of a rule's fixes, where a team has decided it for itself.
+    pub safety: BTreeMap<String, Safety>,
+    /// Rules of the user's own.
+    pub transforms: Vec<UserTransform>,
+    /// Options of `app-label`.
+    pub app_label: AppLabelOptions,
     /// Options of `dns-ndots`.
     pub dns_ndots: DnsNdotsOptions,
+    /// Options of `envoy-base-id`.
+    pub envoy_base_id: EnvoyBaseIdOptions,
+    /// Options of `health-probe`.
+    pub health_probe: HealthProbeOptions,
+    /// Options of `host-network`.
+    pub host_network: HostNetworkOptions,
+    /// Options of `init-network`.
+    pub init_network: InitNetworkOptions,
+    /// Options of `job-completion`.
+    pub job_completion: JobCompletionOptions,
     /// Options of `proxy-uid`.
     pub proxy_uid: ProxyUidOptions,
+    /// Options of `reserved-port`.
+    pub reserved_port: ReservedPortOptions,
+    /// Options of `start-order`.
+    pub start_order: StartOrderOptions,
+    /// Options of `trace-context`.
+    pub trace_context: TraceContextOptions,
+    /// Options of `version-label`.
+    pub version_label: VersionLabelOptions,
+}
+
+impl Options {
+    /// Whether sidecars are native; `None` where the configuration leaves it open.
+    ///
+    /// Istio makes them so from 1.27 on (`ENABLE_NATIVE_SIDECARS`) where all kubelets are 1.33 or newer.
+    pub fn sidecars_are_native(&self) -> Option<bool> {
+        let is_old = |version: Option<Version>, since: Version| version.map(|version| version < since);
+        let istio = is_old(self.istio_version, Version(1, 27));
+        let kubernetes = is_old(self.kubernetes_version, Version(1, 33));
+        match (self.native_sidecars, istio, kubernetes) {
+            (NativeSidecars::On, ..) => Some(true),
+            (NativeSidecars::Off, ..) | (_, Some(true), _) | (_, _, Some(true)) => Some(false),
+            (_, Some(false), Some(false)) => Some(true),
+            _ => None,
+        }
+    }
+}
+
+/// What is no part of the mesh; each is a glob (`*` stands for any text).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Exempt {
+    /// Namespaces.
+    pub namespaces: Vec<String>,
+    /// Images of containers that are left alone.
+    pub images: Vec<String>,
+    /// Kinds of resources that are left alone.
+    pub kinds: Vec<String>,
+}
+
+/// Findings that are not to be reported: of these rules, in these places. What is empty stands for all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ignore {
+    /// Names of rules.
+    pub rules: Vec<String>,
+    /// Files, as globs over the names in the report.
+    pub paths: Vec<String>,
+    /// Kinds of resources.
+    pub kind: Option<String>,
+    /// Names of resources, as a glob.
+    pub name: Option<String>,
+    /// Namespaces, as a glob.
+    pub namespace: Option<String>,
+    /// Why; never empty.
+    pub reason: String,
+}
+
+/// A rule of the user's own: a JSON Patch for all resources of a target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserTransform {
+    /// Its name, as rules have one.
+    pub id: String,
+    /// What is wrong where the patch applies.
+    pub message: String,
+    /// Why it matters and what to do; may be empty.
+    pub help: String,
+    /// How bad it is.
+    pub level: Level,
+    /// Whether its fix needs a person.
+    pub safety: Safety,
+    /// What may happen outside the input when it is applied; may be empty.
+    pub consequence: String,
+    /// The resources it is for.
+    pub target: Target,
+    /// RFC 6902 operations; those with `test` are its condition.
+    pub patch: json_patch::Patch,
+}
+
+/// Resources; what is `None` or empty stands for all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Target {
+    /// The API group, "" for the core group.
+    pub group: Option<String>,
+    /// The kind.
+    pub kind: Option<String>,
+    /// The name, as a glob.
+    pub name: Option<String>,
+    /// The namespace, as a glob.
+    pub namespace: Option<String>,
+    /// Labels of the resource that must be equal.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Options of `app-label`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AppLabelOptions {
+    /// Sets `service.istio.io/canonical-name` where `app` can't be changed or does not count.
+    pub canonical: bool,
+    /// What is done for pods that no Service selects.
+    pub without_service: WithoutService,
+}
+
+/// What `app-label` does for pods that no Service selects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WithoutService {
+    /// Nothing.
+    #[default]
+    Skip,
+    /// They get the workload's name.
+    WorkloadName,
+}
+
+/// Options of `version-label`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionLabelOptions {
+    /// What is required of the value.
+    pub value: VersionValue,
+    /// The version of a workload that stands alone behind its Service.
+    pub default: String,
+}
+
+impl Default for VersionLabelOptions {
+    fn default() -> Self {
+        VersionLabelOptions { value: VersionValue::Present, default: "v1".to_owned() }
+    }
+}
+
+/// What `version-label` requires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VersionValue {
+    /// A value, distinct for each workload behind one Service.
+    #[default]
+    Present,
+    /// The Service's name: the vendor specification by the letter.
+    ServiceName,
+}
+
+/// Options of `reserved-port`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReservedPortOptions {
+    /// The new number for a port, where it is not to be chosen.
+    pub port_map: BTreeMap<u16, u16>,
+    /// Where chosen ports start: port 15000 becomes this one.
+    pub port_base: u16,
+    /// Ports that this mesh reserves beside the profile's.
+    pub extra_ports: Vec<u16>,
+}
+
+impl Default for ReservedPortOptions {
+    fn default() -> Self {
+        ReservedPortOptions { port_map: BTreeMap::new(), port_base: 18_000, extra_ports: Vec::new() }
+    }
+}
+
+/// Options of `envoy-base-id`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvoyBaseIdOptions {
+    /// The base id of the first Envoy of a pod.
+    pub start: u32,
+    /// Images that run Envoy, as globs, beside the well-known ones.
+    pub images: Vec<String>,
+}
+
+impl Default for EnvoyBaseIdOptions {
+    fn default() -> Self {
+        EnvoyBaseIdOptions { start: 1, images: Vec::new() }
+    }
+}
+
+/// Options of `health-probe`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HealthProbeOptions {
+    /// The readiness probe that is written where there is none.
+    pub generate: GeneratedProbe,
+}
+
+/// A probe that `health-probe` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GeneratedProbe {
+    /// None.
+    #[default]
+    None,
+    /// That the port is open.
+    Tcp,
+}
+
+/// Options of `start-order`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StartOrderOptions {
+    /// Makes each pod wait for its proxy.
+    pub annotate: bool,
+}
+
+/// Options of `init-network`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct InitNetworkOptions {
+    /// Whether Istio's CNI plugin redirects traffic; `None` where it is not known.
+    pub cni: Option<bool>,
+}
+
+/// Options of `job-completion`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct JobCompletionOptions {
+    /// How Jobs end beside a proxy.
+    pub strategy: JobStrategy,
+}
+
+/// What `job-completion` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum JobStrategy {
+    /// It reports.
+    #[default]
+    Report,
+    /// The Job's pods stay outside the mesh.
+    OptOut,
+    /// The Job's pods get a native sidecar.
+    Native,
+    /// The Job's command stops the proxy when it ends.
+    Quit,
+}
+
+/// Options of `trace-context`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TraceContextOptions {
+    /// How tracing is set up.
+    pub mode: TraceMode,
+    /// Where traces go (`OTEL_EXPORTER_OTLP_ENDPOINT`).
+    pub endpoint: Option<String>,
+    /// The `Instrumentation` of the OpenTelemetry operator: "true", a name, or namespace/name.
+    pub instrumentation: Option<String>,
+    /// The mesh's tracing provider (`meshConfig.extensionProviders`).
+    pub provider: Option<String>,
+}
+
+/// What `trace-context` sets up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TraceMode {
+    /// Nothing.
+    #[default]
+    None,
+    /// The environment of an OpenTelemetry SDK.
+    SdkEnv,
+    /// The annotation of the OpenTelemetry operator.
+    Instrumentation,
+    /// A Telemetry resource.
+    Telemetry,
 }
 
 /// Options of `host-network`.

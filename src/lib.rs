@@ -2,6 +2,7 @@
 //!
 //! Modules in reading order; each may use those above it, never those below.
 
+pub mod glob;
 pub mod text;
 pub mod yaml;
 

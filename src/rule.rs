@@ -3,50 +3,10 @@
 use serde_json::Value;
 
 use crate::config::Options;
+pub use crate::config::{Level, Safety};
 use crate::manifest::{Field, Inventory, NodeId, ResourceId, ResourceName, Workload};
 use crate::text::Loc;
 use crate::yaml::Op;
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// Advice.
-    Info,
-    /// The workload loses features of the mesh.
-    Warning,
-    /// The workload breaks in a mesh, or stays outside it.
-    Error,
-}
-
-impl Level {
-    /// The level as users write and read it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Level::Info => "info",
-            Level::Warning => "warning",
-            Level::Error => "error",
-        }
-    }
-}
-
-/// Whether a fix can be applied without a person looking at it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Safety {
-    /// Right in most cases, but it can break something outside the input.
-    Unsafe,
-    /// The same meaning for every client and for rollback.
-    Safe,
-}
-
-impl Safety {
-    /// The safety as users write and read it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Safety::Unsafe => "unsafe",
-            Safety::Safe => "safe",
-        }
-    }
-}
 
 /// What a change relied on without changing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,16 +115,31 @@ pub struct Finding {
 impl Finding {
     /// A finding of the rule's own level at a field of a workload.
     pub fn new(meta: &Meta, workload: Workload<'_>, field: Field<'_>, message: impl Into<String>) -> Self {
+        Finding::on(meta, workload.id, workload.resource.name.clone(), field, message.into())
+    }
+
+    /// A finding of the rule's own level at a field of any resource.
+    pub fn of(
+        meta: &Meta,
+        inventory: &Inventory<'_>,
+        id: ResourceId,
+        field: Field<'_>,
+        message: impl Into<String>,
+    ) -> Self {
+        Finding::on(meta, id, inventory.resource(id).name.clone(), field, message.into())
+    }
+
+    fn on(meta: &Meta, id: ResourceId, resource: ResourceName, field: Field<'_>, message: String) -> Self {
         Finding {
             rule: meta.name,
             istio: meta.istio,
             level: meta.level,
-            id: workload.id,
-            resource: workload.resource.name.clone(),
+            id,
+            resource,
             at: field.loc(),
             path: field.json_pointer(),
             named_path: field.named_path(),
-            message: message.into(),
+            message,
             help: String::new(),
             snippet: None,
             related: Vec::new(),

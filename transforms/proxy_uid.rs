@@ -46,7 +46,7 @@ impl Transform for ProxyUid {
             if let Some(context) = workload.pod.get("securityContext") {
                 found.extend(pod.pod_level(context));
             }
-            for container in workload.containers().filter(|container| !is_proxy_container(*container)) {
+            for container in cx.inventory.own_containers(workload) {
                 if let Some(context) = container.field.get("securityContext") {
                     found.extend(pod.container_level(container, context));
                 }

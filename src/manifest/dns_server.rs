@@ -1,7 +1,8 @@
 //! Pods that answer DNS queries themselves: both DNS rules leave them alone.
 
+use super::container::Container;
 use super::field::Field;
-use super::workload::{Container, Workload};
+use super::workload::Workload;
 
 /// Programs that serve DNS, as words of an image's last part.
 const SERVERS: &[&str] = &[

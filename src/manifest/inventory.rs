@@ -3,14 +3,18 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
+use super::container::Container;
 use super::field::Field;
 use super::kinds;
 use super::kustomize::Kustomizations;
+use super::membership::Membership;
 use super::ownership::Owner;
+use super::ownership::is_proxy_container;
 use super::resource::{Resource, ResourceId};
 use super::source::SourceFile;
 use super::workload::Workload;
 use crate::config::Options;
+use crate::glob;
 use crate::text::FileId;
 use crate::yaml::Via;
 
@@ -41,6 +45,8 @@ pub struct Inventory<'a> {
     services_by_label: LabelIndex,
     workloads_by_label: LabelIndex,
     namespaces: HashMap<String, Vec<ResourceId>>,
+    /// Resources that are neither workloads nor patches, by kind.
+    by_kind: HashMap<String, Vec<ResourceId>>,
     kustomizations: Kustomizations,
     /// Patches of workloads, by their files.
     fragments: HashMap<FileId, Vec<ResourceId>>,
@@ -66,6 +72,7 @@ impl<'a> Inventory<'a> {
             services_by_label: OnceCell::new(),
             workloads_by_label: OnceCell::new(),
             namespaces: HashMap::new(),
+            by_kind: HashMap::new(),
             fragments: HashMap::new(),
             whole: HashMap::new(),
             kustomizations,
@@ -91,6 +98,14 @@ impl<'a> Inventory<'a> {
                 self.services.push(id);
             } else if name.kind == "Namespace" && name.group().is_empty() {
                 self.namespaces.entry(name.name.clone()).or_default().push(id);
+            }
+            if !resource.is_fragment {
+                match self.by_kind.get_mut(&name.kind) {
+                    Some(ids) => ids.push(id),
+                    None => {
+                        self.by_kind.insert(name.kind.clone(), vec![id]);
+                    }
+                }
             }
             self.placements.push(self.kustomizations.placements(resource.file, name.namespace.as_deref()));
         }
@@ -171,6 +186,26 @@ impl<'a> Inventory<'a> {
         by_folder || annotations.into_iter().any(|name| workload.annotation(name).is_some())
     }
 
+    /// The resources of a kind and API group ("" is the core group), kustomize patches left out.
+    pub fn of_kind<'i>(&'i self, group: &'i str, kind: &str) -> impl Iterator<Item = ResourceId> + 'i {
+        let ids = self.by_kind.get(kind).map_or(&[][..], Vec::as_slice);
+        ids.iter().copied().filter(move |id| self.resource(*id).name.group() == group)
+    }
+
+    /// True when rules look at the workload's pods: they may be in the mesh, and neither the mesh itself owns them
+    /// nor does the configuration exempt them.
+    pub fn is_checked(&self, workload: Workload<'_>) -> bool {
+        !matches!(self.membership(workload), Membership::Off(_)) && self.owner(workload).is_none()
+    }
+
+    /// The containers of a workload that are its own: neither the mesh's nor exempt by the configuration.
+    pub fn own_containers<'w>(&self, workload: Workload<'w>) -> impl Iterator<Item = Container<'w>> {
+        let exempt = &self.options.exempt.images;
+        workload.containers().filter(move |container| {
+            !is_proxy_container(*container) && !exempt.iter().any(|image| glob::matches(image, container.image()))
+        })
+    }
+
     /// All Services of the core API.
     pub fn services(&self) -> impl Iterator<Item = ResourceId> + '_ {
         self.services.iter().copied()
@@ -242,6 +277,10 @@ impl<'a> Inventory<'a> {
 
     /// The mesh component that the workload is, if it or what it is part of is one.
     pub fn owner(&self, workload: Workload<'_>) -> Option<Owner> {
+        let kind = &workload.resource.name.kind;
+        if self.options.exempt.kinds.iter().any(|exempt| glob::matches(exempt, kind)) {
+            return Some(Owner::Exempt);
+        }
         self.whole(workload).into_iter().find_map(Workload::owner)
     }
 

@@ -48,7 +48,32 @@ pub(super) const WORKLOADS: &[WorkloadKind] = &[
 ];
 
 /// Other kinds that rules or scopes need.
-const SUPPORT: &[&str] = &["Service", "Namespace", "Kustomization", "Component", "ResourceList"];
+const SUPPORT: &[&str] = &[
+    "AuthorizationPolicy",
+    "Component",
+    "ConfigMap",
+    "DestinationRule",
+    "EnvoyFilter",
+    "Gateway",
+    "Kustomization",
+    "Namespace",
+    "NetworkPolicy",
+    "PeerAuthentication",
+    "PodDisruptionBudget",
+    "PodMonitor",
+    "RequestAuthentication",
+    "ResourceList",
+    "Service",
+    "ServiceEntry",
+    "ServiceMonitor",
+    "Sidecar",
+    "Telemetry",
+    "VMPodScrape",
+    "VMServiceScrape",
+    "VirtualService",
+    "WasmPlugin",
+    "WorkloadGroup",
+];
 
 /// Tells what a document is by the line `kind: X` that every manifest in block style has.
 /// Documents in flow style and JSON are read when they have a `kind` at all.
@@ -126,7 +151,7 @@ mod tests {
     fn a_document_is_known_by_its_kind() {
         assert_eq!(interest("apiVersion: v1\nkind: Pod\n", false), Interest::Read);
         assert_eq!(interest("kind: \"Deployment\" # x\n", false), Interest::Read);
-        assert_eq!(interest("spec:\n  kind: Pod\nkind: ConfigMap\n", false), Interest::Other);
+        assert_eq!(interest("spec:\n  kind: Pod\nkind: Role\n", false), Interest::Other);
         assert_eq!(interest("kind: Secret\n", false), Interest::Secret);
         assert_eq!(interest("---\n{\"kind\":\"Pod\"}", false), Interest::Read);
         assert_eq!(interest("{kind: Pod}", false), Interest::Read);

@@ -2,6 +2,7 @@
 
 use super::inventory::{Inventory, Placement};
 use super::workload::Workload;
+use crate::glob;
 
 /// A pod's place in the mesh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +109,7 @@ impl Inventory<'_> {
     /// True for namespaces whose pods never join the mesh.
     pub fn is_ignored_namespace(&self, namespace: &str) -> bool {
         IGNORED_NAMESPACES.contains(&namespace)
-            || self.options().exempt_namespaces.iter().any(|exempt| exempt == namespace)
+            || self.options().exempt.namespaces.iter().any(|exempt| glob::matches(exempt, namespace))
     }
 
     /// True when the pod runs in the node's network, by its own field, by a kustomize patch, or by what it patches.

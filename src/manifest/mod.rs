@@ -3,6 +3,7 @@
 //! Nothing here touches a file. Everything is read-only and made anew for each pass of the engine.
 
 mod association;
+mod container;
 mod dns_server;
 mod field;
 mod inventory;
@@ -11,14 +12,17 @@ mod kustomize;
 mod membership;
 mod ownership;
 mod resource;
+mod selector;
 mod source;
 mod workload;
 
 pub use association::Association;
+pub use container::{Container, Probe, Role};
 pub use field::{Field, NodeId};
 pub use inventory::{Inventory, Placement};
 pub use membership::{Membership, Off};
 pub use ownership::{Owner, is_proxy_container};
 pub use resource::{Resource, ResourceId, ResourceName};
+pub use selector::Selector;
 pub use source::{Slot, SourceFile, State};
-pub use workload::{Container, Role, Workload};
+pub use workload::Workload;

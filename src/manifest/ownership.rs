@@ -1,6 +1,7 @@
 //! What belongs to a mesh or its gateways, and is never touched (rules.md §1.3 of the specification's reference).
 
-use super::workload::{Container, Workload};
+use super::container::Container;
+use super::workload::Workload;
 
 /// Who owns a workload that rules leave alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub enum Owner {
     Gateway,
     /// A pod that has its sidecar already.
     Injected,
+    /// The configuration exempts it.
+    Exempt,
 }
 
 /// Names that Istio gives to the containers it injects.

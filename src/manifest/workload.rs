@@ -1,5 +1,6 @@
 //! Workloads: resources that make pods, with the pod's own fields at hand.
 
+use super::container::{Container, Role};
 use super::field::Field;
 use super::inventory::Placement;
 use super::resource::{Resource, ResourceId};
@@ -21,38 +22,6 @@ pub struct Workload<'a> {
     pub pod: Field<'a>,
     /// Where it will be deployed; several places for a base of several overlays.
     pub placements: &'a [Placement],
-}
-
-/// What a container is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// An ordinary container, or a native sidecar: an init container that stays.
-    App,
-    /// An init container that ends before the others start.
-    Init,
-    /// A debugging container.
-    Ephemeral,
-}
-
-/// A container of a pod.
-#[derive(Debug, Clone, Copy)]
-pub struct Container<'a> {
-    /// Its node.
-    pub field: Field<'a>,
-    /// What it is for.
-    pub role: Role,
-}
-
-impl<'a> Container<'a> {
-    /// Its name, "" without one.
-    pub fn name(self) -> &'a str {
-        self.field.text_at(&["name"])
-    }
-
-    /// Its image, "" without one.
-    pub fn image(self) -> &'a str {
-        self.field.text_at(&["image"])
-    }
 }
 
 impl<'a> Workload<'a> {

@@ -6,8 +6,21 @@ use std::path::{Path, PathBuf};
 use libtest_mimic::{Failed, Trial};
 
 /// Rooms from the bottom up; a room may use those before it. `transforms` lies beside `src`.
-const ROOMS: &[&str] =
-    &["text", "yaml", "config", "manifest", "rule", "transforms", "engine", "io", "report", "cli", "run"];
+const ROOMS: &[&str] = &[
+    "text",
+    "glob",
+    "yaml",
+    "config",
+    "manifest",
+    "rule",
+    "transforms",
+    "patch",
+    "engine",
+    "io",
+    "report",
+    "cli",
+    "run",
+];
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![

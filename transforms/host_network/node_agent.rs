@@ -1,5 +1,6 @@
 //! Programs of the node itself: what shows that a pod needs the node's network.
 
+use crate::glob;
 use crate::manifest::{Field, Workload};
 
 /// Why a pod needs the node's network, if it does. `allow` are globs of names and images that may have it.
@@ -7,7 +8,7 @@ pub(super) fn reason(workload: Workload<'_>, allow: &[String]) -> Option<String>
     let pod = workload.pod;
     let images = workload.containers().map(|container| container.image());
     let mut named = std::iter::once(workload.resource.name.name.as_str()).chain(images);
-    let allowed = named.find_map(|name| allow.iter().find(|pattern| matches_glob(pattern, name)));
+    let allowed = named.find_map(|name| allow.iter().find(|pattern| glob::matches(pattern, name)));
     if let Some(pattern) = allowed {
         return Some(format!("the configuration allows `{pattern}`"));
     }
@@ -116,39 +117,9 @@ fn known_agent(name: &str) -> Option<&'static str> {
     AGENTS.iter().copied().find(|agent| has(agent))
 }
 
-/// True when `text` is `pattern` with each `*` for any text.
-fn matches_glob(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn globs_match_whole_names() {
-        assert!(matches_glob("radar-*", "radar-north"));
-        assert!(matches_glob("*/agents/*:1.*", "registry.example/agents/log:1.2"));
-        assert!(matches_glob("sonar", "sonar"));
-        assert!(!matches_glob("radar-*", "my-radar-x"));
-        assert!(!matches_glob("sonar", "sonar2"));
-    }
 
     #[test]
     fn agents_are_words_of_a_name() {
