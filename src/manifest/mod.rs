@@ -3,6 +3,7 @@
 //! Nothing here touches a file. Everything is read-only and made anew for each pass of the engine.
 
 mod association;
+mod config_map;
 mod container;
 mod dns_server;
 mod field;
@@ -17,6 +18,7 @@ mod source;
 mod workload;
 
 pub use association::Association;
+pub use config_map::{ConfigMapUse, ConfigMapUseKind};
 pub use container::{Container, Probe, Role};
 pub use field::{Field, NodeId};
 pub use inventory::{Inventory, Placement};
