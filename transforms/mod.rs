@@ -4,10 +4,16 @@
 mod dns_ndots;
 mod dns_policy;
 mod host_network;
+mod host_port;
 mod proxy_uid;
 
 use crate::rule::Transform;
 
 /// All rules.
-pub static ALL: &[&dyn Transform] =
-    &[&host_network::HostNetwork, &dns_policy::DnsPolicy, &dns_ndots::DnsNdots, &proxy_uid::ProxyUid];
+pub static ALL: &[&dyn Transform] = &[
+    &host_network::HostNetwork,
+    &host_port::HostPort,
+    &dns_policy::DnsPolicy,
+    &dns_ndots::DnsNdots,
+    &proxy_uid::ProxyUid,
+];

@@ -10,10 +10,11 @@ pub fn page(meta: &Meta) -> String {
     let istio = meta.istio.map_or_else(String::new, |code| format!(" · `istioctl analyze` calls it {code}"));
     let docs: String = meta.docs.lines().map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect();
     format!(
-        "# {}\n\n{}\n\n{level} · {safety}{istio}\n\n{}\n\n## Example\n```diff\n{}```\n",
+        "# {}\n\n{}\n\n{level} · {safety}{istio}\n\n{}\n\n## Example\n```{}\n{}```\n",
         meta.name,
         sentence(meta.summary),
         docs.trim(),
+        if meta.safety.is_some() { "diff" } else { "text" },
         meta.example
     )
 }
