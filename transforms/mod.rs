@@ -5,6 +5,7 @@ mod dns_ndots;
 mod dns_policy;
 mod host_network;
 mod host_port;
+mod probe_port;
 mod proxy_uid;
 
 use crate::rule::Transform;
@@ -16,4 +17,5 @@ pub static ALL: &[&dyn Transform] = &[
     &dns_policy::DnsPolicy,
     &dns_ndots::DnsNdots,
     &proxy_uid::ProxyUid,
+    &probe_port::ProbePort,
 ];
