@@ -20,6 +20,7 @@ pub use association::Association;
 pub use container::{Container, Probe, Role};
 pub use field::{Field, NodeId};
 pub use inventory::{Inventory, Placement};
+pub use kinds::Kinds;
 pub use membership::{Membership, Off};
 pub use ownership::{Owner, is_proxy_container};
 pub use resource::{Resource, ResourceId, ResourceName};
