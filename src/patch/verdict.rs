@@ -1,7 +1,7 @@
 //! What a JSON Patch says of a value: nothing to do, a new value, or that it does not apply.
 
 use json_patch::jsonptr::Pointer;
-use json_patch::{PatchErrorKind, PatchOperation};
+use json_patch::{PatchErrorKind, PatchOperation, TestOperation};
 use serde_json::Value;
 
 /// What a patch says of a value.
@@ -20,19 +20,31 @@ pub(super) enum Verdict {
     },
 }
 
-/// Applies the patch as RFC 6902 has it; `json_patch` is the judge.
+/// Applies the patch as RFC 6902 has it, operation by operation; `json_patch` is the judge.
 pub(super) fn verdict(patch: &[PatchOperation], value: &Value) -> Verdict {
     let mut after = value.clone();
-    match json_patch::patch_unsafe(&mut after, patch) {
-        Ok(()) if after == *value => Verdict::Complies,
-        Ok(()) => Verdict::Becomes(after),
-        Err(error) => match &patch[error.operation] {
-            PatchOperation::Test(_) => Verdict::Complies,
-            _ if is_done(patch, value) => Verdict::Complies,
-            // What was applied before the operation that stopped is in `after`.
-            operation => stop(error.operation, operation, &error.kind, &after),
-        },
+    for (i, operation) in patch.iter().enumerate() {
+        match (apply(operation, &mut after), operation) {
+            (Ok(()), _) => {}
+            (Err(_), PatchOperation::Test(_)) => return Verdict::Complies,
+            (Err(_), _) if is_done(patch, value) => return Verdict::Complies,
+            (Err(kind), _) => return stop(i, operation, &kind, &after),
+        }
     }
+    if after == *value { Verdict::Complies } else { Verdict::Becomes(after) }
+}
+
+/// A `test` for null also holds where a mapping has no such key, as kubectl and kustomize have it: RFC 6902 has no
+/// other way to ask for what is not there.
+fn apply(operation: &PatchOperation, value: &mut Value) -> Result<(), PatchErrorKind> {
+    if let PatchOperation::Test(TestOperation { path, value: Value::Null }) = operation
+        && let Some((parent, key)) = path.split_back()
+        && let Some(Value::Object(map)) = value.pointer(parent.as_str())
+        && !map.contains_key(key.decoded().as_ref())
+    {
+        return Ok(());
+    }
+    json_patch::patch_unsafe(value, std::slice::from_ref(operation)).map_err(|error| error.kind)
 }
 
 /// Why the patch would not leave its own result alone, if so.
@@ -57,7 +69,7 @@ fn is_done(patch: &[PatchOperation], value: &Value) -> bool {
         if gone.is_some_and(|path| after.pointer(path.as_str()).is_none()) {
             continue;
         }
-        if json_patch::patch_unsafe(&mut after, std::slice::from_ref(operation)).is_err() {
+        if apply(operation, &mut after).is_err() {
             return matches!(operation, PatchOperation::Test(_));
         }
     }
@@ -148,6 +160,16 @@ mod tests {
         assert_eq!(of(absent, &value), Verdict::Complies);
         let holds = json!([{"op": "test", "path": "/a", "value": 1}, {"op": "replace", "path": "/a", "value": 3}]);
         assert_eq!(of(holds, &value), Verdict::Becomes(json!({"a": 3, "list": ["x"]})));
+    }
+
+    #[test]
+    fn a_test_for_null_asks_for_what_is_not_there() {
+        let fresh = json!([{"op": "test", "path": "/a/b", "value": null}, {"op": "add", "path": "/a/b", "value": {}}]);
+        assert_eq!(of(fresh.clone(), &json!({"a": {}})), Verdict::Becomes(json!({"a": {"b": {}}})));
+        assert_eq!(of(fresh.clone(), &json!({"a": {"b": null}})), Verdict::Becomes(json!({"a": {"b": {}}})));
+        for other in [json!({"a": {"b": {"c": 1}}}), json!({"a": []}), json!({})] {
+            assert_eq!(of(fresh.clone(), &other), Verdict::Complies);
+        }
     }
 
     #[test]
