@@ -60,6 +60,11 @@ impl Change {
         self.ops.push((parent.id(), Op::Push { path, value: value.into() }));
     }
 
+    /// Replaces a range of bytes of a string's value; nothing else of its text changes.
+    pub fn splice(&mut self, field: Field<'_>, range: std::ops::Range<usize>, text: impl Into<String>) {
+        self.ops.push((field.id(), Op::Splice { range, text: text.into() }));
+    }
+
     /// Says that the change is right only while the field stays as it is.
     pub fn rely_on(&mut self, field: Field<'_>) {
         self.premises.push(Premise::Span(field.entry_loc()));

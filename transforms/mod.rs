@@ -5,9 +5,15 @@ mod dns_ndots;
 mod dns_policy;
 mod host_network;
 mod proxy_uid;
+mod reserved_port;
 
 use crate::rule::Transform;
 
 /// All rules.
-pub static ALL: &[&dyn Transform] =
-    &[&host_network::HostNetwork, &dns_policy::DnsPolicy, &dns_ndots::DnsNdots, &proxy_uid::ProxyUid];
+pub static ALL: &[&dyn Transform] = &[
+    &host_network::HostNetwork,
+    &dns_policy::DnsPolicy,
+    &dns_ndots::DnsNdots,
+    &proxy_uid::ProxyUid,
+    &reserved_port::ReservedPort,
+];

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
+use super::config_map::ConfigMapIndex;
 use super::container::Container;
 use super::field::{Field, NodeId};
 use super::kinds;
@@ -44,6 +45,7 @@ pub struct Inventory<'a> {
     /// Services by the first label of their selector, and workloads by each label of their pods.
     services_by_label: LabelIndex,
     workloads_by_label: LabelIndex,
+    pub(super) config_map_index: OnceCell<ConfigMapIndex>,
     namespaces: HashMap<String, Vec<ResourceId>>,
     /// Resources that are neither workloads nor patches, by kind.
     by_kind: HashMap<String, Vec<ResourceId>>,
@@ -71,6 +73,7 @@ impl<'a> Inventory<'a> {
             services: Vec::new(),
             services_by_label: OnceCell::new(),
             workloads_by_label: OnceCell::new(),
+            config_map_index: OnceCell::new(),
             namespaces: HashMap::new(),
             by_kind: HashMap::new(),
             fragments: HashMap::new(),
