@@ -1,4 +1,4 @@
-use crate::manifest::{Container, Field, ServicePort, Workload};
+use crate::manifest::{Container, Field, PodSecurity, Protocol, ServicePort, Workload, protocol};
 use crate::rule::{Context, Finding, Level, Meta, Transform};
 use crate::transform;
 
@@ -60,7 +60,7 @@ fn finding(
         format!("`hostPort: {number}` publishes a port of container `{}` at the node's address", container.name());
     let finding = Finding::new(&HostPort::META, workload, host, message);
     let refused = match cx.inventory.pod_security(workload) {
-        Some((namespace, level)) => {
+        Some(PodSecurity { namespace, level, .. }) => {
             format!("; namespace `{namespace}` enforces Pod Security `{level}`, which refuses it")
         }
         None => String::new(),
@@ -90,8 +90,7 @@ fn gateway(
     number: &str,
     service: Option<ServicePort<'_>>,
 ) -> String {
-    let port_name = service.map(ServicePort::name).filter(|name| !name.is_empty()).unwrap_or(port.text_at(&["name"]));
-    let is_http = port_name.split('-').next().is_some_and(|protocol| matches!(protocol, "http" | "http2" | "grpc"));
+    let is_http = protocol(service.map_or(port, |service| service.field)) == Protocol::Http;
     let (protocol, section) = if is_http { ("HTTP", "http") } else { ("TCP", "tcp") };
     let name = &workload.resource.name.name;
     let mut snippet = format!(

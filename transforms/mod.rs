@@ -3,10 +3,13 @@
 
 mod dns_ndots;
 mod dns_policy;
+mod health_probe;
 mod host_network;
 mod host_port;
 mod probe_port;
+mod probe_rewrite;
 mod proxy_uid;
+mod reserved_port;
 
 use crate::rule::Transform;
 
@@ -17,5 +20,8 @@ pub static ALL: &[&dyn Transform] = &[
     &dns_policy::DnsPolicy,
     &dns_ndots::DnsNdots,
     &proxy_uid::ProxyUid,
+    &reserved_port::ReservedPort,
     &probe_port::ProbePort,
+    &probe_rewrite::ProbeRewrite,
+    &health_probe::HealthProbe,
 ];
