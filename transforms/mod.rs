@@ -3,6 +3,7 @@
 
 mod dns_ndots;
 mod dns_policy;
+mod external_registry;
 mod health_probe;
 mod host_network;
 mod host_port;
@@ -10,6 +11,7 @@ mod probe_port;
 mod probe_rewrite;
 mod proxy_uid;
 mod reserved_port;
+mod trace_context;
 
 use crate::rule::Transform;
 
@@ -24,4 +26,6 @@ pub static ALL: &[&dyn Transform] = &[
     &probe_port::ProbePort,
     &probe_rewrite::ProbeRewrite,
     &health_probe::HealthProbe,
+    &trace_context::TraceContext,
+    &external_registry::ExternalRegistry,
 ];

@@ -20,6 +20,7 @@ mod protocol;
 mod resource;
 mod selector;
 mod service_port;
+mod setting;
 mod source;
 mod workload;
 
@@ -37,5 +38,6 @@ pub use protocol::{Protocol, protocol};
 pub use resource::{Resource, ResourceId, ResourceName};
 pub use selector::Selector;
 pub use service_port::{ServicePort, TargetPort};
+pub use setting::Setting;
 pub use source::{Slot, SourceFile, State};
 pub use workload::Workload;
