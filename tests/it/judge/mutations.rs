@@ -52,7 +52,8 @@ pub(crate) const ALL: &[Mutation] = &[
     },
     Mutation {
         name: "an_unknown_field_is_seen",
-        before: r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}}"#,
+        before: r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+            "spec": {"ports": [{"port": 80}]}}"#,
         after: r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
             "spec": {"ports": [{"port": 80, "protocolName": "http"}]}}"#,
         unsafe_fixes: true,

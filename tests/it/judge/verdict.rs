@@ -92,14 +92,14 @@ pub(crate) fn judge(
 }
 
 fn standing(stage: &mut Stage<'_>, before: &Resource, copy: usize, tally: &mut Tally) -> Result<Standing, Refusal> {
-    let Err(refusal) = answered(stage.put(before, copy, How::Apply))? else {
+    if answered(stage.put(before, copy, How::Apply))?.is_ok() {
         tally.accepted += 1;
         return Ok(Standing::Applied);
-    };
-    if answered(stage.put(before, copy, How::Try))?.is_ok() {
+    }
+    let Err(refusal) = answered(stage.put(before, copy, How::Try))? else {
         tally.accepted += 1;
         return Ok(Standing::Created);
-    }
+    };
     tally.refused.push(format!("{before}: {refusal}"));
     Ok(Standing::Refused)
 }
@@ -149,7 +149,7 @@ impl std::fmt::Display for Tally {
         }
         writeln!(f, "refused before the fix, so that nothing is asked of it: {}", self.refused.len())?;
         for line in &self.refused {
-            writeln!(f, "  {line}")?;
+            writeln!(f, "  {line:.220}")?;
         }
         writeln!(f, "Pods and Jobs that are made again: {}", self.made_again.len())?;
         self.made_again.iter().try_for_each(|line| writeln!(f, "  {line}"))
