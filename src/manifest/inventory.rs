@@ -381,3 +381,26 @@ fn collect(field: Field<'_>, resources: &mut Vec<Resource>, depth: usize) {
     }
     resources.extend(Resource::read(field));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_knows_the_resource_that_it_is_part_of() {
+        let text = "kind: List\napiVersion: v1\nmetadata: &none {}\nitems:\n- kind: Service\n  metadata: {name: a}\n- kind: Service\n  metadata: *none\n---\nkind: Service\nmetadata: {name: c}\n";
+        let files = [SourceFile::read("list.yaml".to_owned(), text.into(), None).expect("a manifest")];
+        let options = Options::default();
+        let inventory = Inventory::new(&files, &options);
+        let ids: Vec<ResourceId> = inventory.ids().collect();
+        assert_eq!(ids.len(), 3);
+        for id in ids {
+            let root = inventory.root(id).expect("a node");
+            assert_eq!(inventory.enclosing(root.id()), Some(id));
+            assert_eq!(inventory.enclosing(root.get("metadata").expect("a node").id()), Some(id));
+        }
+        let around = Field::new(files[0].document(0).expect("a document").root(), FileId(0), 0);
+        assert_eq!(inventory.enclosing(around.id()), None);
+        assert_eq!(inventory.enclosing(around.get("metadata").expect("a node").id()), None);
+    }
+}
