@@ -107,7 +107,7 @@ impl Inventory<'_> {
     }
 
     /// Two resources without a namespace are in the same one; one with and one without may be.
-    fn share_a_namespace(&self, one: ResourceId, other: ResourceId) -> bool {
+    pub(super) fn share_a_namespace(&self, one: ResourceId, other: ResourceId) -> bool {
         let theirs = self.placements(other);
         self.placements(one).iter().any(|placement| {
             theirs.iter().any(|there| {

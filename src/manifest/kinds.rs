@@ -50,6 +50,8 @@ pub(super) const WORKLOADS: &[WorkloadKind] = &[
 /// Other kinds that rules or scopes need.
 const SUPPORT: &[&str] = &[
     "AuthorizationPolicy",
+    "CiliumClusterwideNetworkPolicy",
+    "CiliumNetworkPolicy",
     "Component",
     "ConfigMap",
     "DestinationRule",
@@ -61,6 +63,7 @@ const SUPPORT: &[&str] = &[
     "PeerAuthentication",
     "PodDisruptionBudget",
     "PodMonitor",
+    "ProxyConfig",
     "RequestAuthentication",
     "ResourceList",
     "Service",

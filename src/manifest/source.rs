@@ -17,6 +17,8 @@ pub struct SourceFile {
     pub slots: Vec<Slot>,
     /// Why it can't be written, if it can't.
     pub held: Option<String>,
+    /// True for what a program rendered on its way to the cluster: nothing written there is kept.
+    pub is_rendered: bool,
 }
 
 /// One document of a file.
@@ -61,14 +63,20 @@ impl SourceFile {
         let slots: Vec<Slot> =
             yaml::slices(&text).into_iter().map(|slice| read_slot(&text, slice, is_kustomization)).collect();
         let holds_something = slots.iter().any(|slot| !matches!(slot.state, State::Other | State::Secret));
-        holds_something.then_some(SourceFile { name, text, slots, held })
+        holds_something.then_some(SourceFile { name, text, slots, held, is_rendered: false })
+    }
+
+    /// The same, as the output of a program.
+    #[must_use]
+    pub fn rendered(self) -> SourceFile {
+        SourceFile { is_rendered: true, ..self }
     }
 
     /// The file with a new text, read again.
     pub fn with_text(&self, text: Arc<str>) -> SourceFile {
         let is_kustomization = is_kustomization(&self.name);
         let slots = yaml::slices(&text).into_iter().map(|slice| read_slot(&text, slice, is_kustomization)).collect();
-        SourceFile { name: self.name.clone(), text, slots, held: self.held.clone() }
+        SourceFile { name: self.name.clone(), text, slots, held: self.held.clone(), is_rendered: self.is_rendered }
     }
 
     /// The document at `index`, if it was read.
