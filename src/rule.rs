@@ -189,7 +189,12 @@ impl Finding {
             self.refusal = Some(reason.to_owned());
             return self;
         }
-        if let Some(reason) = workload.immutable() {
+        let is_in_metadata = |(at, op): &(NodeId, Op)| match op {
+            Op::Insert { path, .. } | Op::Push { path, .. } => workload.is_own_metadata(*at, path),
+            Op::Set(_) | Op::Splice { .. } | Op::Remove => workload.is_own_metadata(*at, &[]),
+        };
+        let only_metadata = fix.change.ops.iter().all(is_in_metadata);
+        if let Some(reason) = workload.immutable().filter(|_| !only_metadata) {
             fix.safety = Safety::Unsafe;
             if !fix.consequence.is_empty() {
                 fix.consequence.push_str("; ");

@@ -1,7 +1,7 @@
 //! Workloads: resources that make pods, with the pod's own fields at hand.
 
 use super::container::{Container, Role};
-use super::field::Field;
+use super::field::{Field, NodeId};
 use super::inventory::Placement;
 use super::resource::{Resource, ResourceId, not_ours};
 
@@ -87,6 +87,19 @@ impl<'a> Workload<'a> {
         let has = |option: &str| options.split(',').any(|have| have.trim() == option);
         let replaced = has("Replace=true") && has("Force=true");
         (!generated && !hook && !replaced).then_some(what)
+    }
+
+    /// True for what lies in the metadata of a Pod itself, which the API server updates while the pod runs: the place
+    /// at `path` below a node.
+    pub fn is_own_metadata(self, at: NodeId, path: &[String]) -> bool {
+        let here = self.root.id();
+        if self.resource.name.kind != "Pod" || (at.file, at.document) != (here.file, here.document) {
+            return false;
+        }
+        let Some(node) = self.root.document().node(at.node.node, at.node.via) else { return false };
+        let (own, mut place) = (self.root.path(), node.path());
+        place.extend_from_slice(path);
+        place.strip_prefix(own.as_slice()).and_then(<[String]>::first).is_some_and(|part| part == "metadata")
     }
 
     /// Why the resource is not to be changed here, if so: another resource made it, or a test hook runs it.
