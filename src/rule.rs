@@ -1,5 +1,7 @@
 //! What a rule is, what it finds, and how it says what is to change.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 use crate::config::Options;
@@ -58,6 +60,26 @@ impl Change {
     pub fn push(&mut self, parent: Field<'_>, path: &[&str], value: impl Into<Value>) {
         let path = path.iter().map(|part| (*part).to_owned()).collect();
         self.ops.push((parent.id(), Op::Push { path, value: value.into() }));
+    }
+
+    /// Replaces a range of bytes of a string's value; the rest of its text stays as it is written.
+    pub fn splice(&mut self, field: Field<'_>, range: Range<usize>, text: impl Into<String>) {
+        self.ops.push((field.id(), Op::Splice { range, text: text.into() }));
+    }
+
+    /// Adds the entry at `path` of the YAML or JSON that stands in a string, in its own style.
+    ///
+    /// # Errors
+    /// The reason, when the string is not such text or can't be changed in part.
+    pub fn insert_inside(&mut self, field: Field<'_>, path: &[&str], value: impl Into<Value>) -> Result<(), String> {
+        let embedded = field.embedded().ok_or("the text is not YAML")?;
+        let path = path.iter().map(|part| (*part).to_owned()).collect();
+        let insert = Op::Insert { path, value: value.into(), order: &[] };
+        let root = embedded.document().root().into();
+        let splices = embedded.splices(&[(root, insert)]).map_err(|refusal| refusal.to_string())?;
+        let outer = field.id();
+        self.ops.extend(splices.into_iter().map(|(node, op)| (NodeId { node, ..outer }, op)));
+        Ok(())
     }
 
     /// Says that the change is right only while the field stays as it is.

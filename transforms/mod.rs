@@ -3,11 +3,17 @@
 
 mod dns_ndots;
 mod dns_policy;
+mod envoy_base_id;
 mod host_network;
 mod proxy_uid;
 
 use crate::rule::Transform;
 
 /// All rules.
-pub static ALL: &[&dyn Transform] =
-    &[&host_network::HostNetwork, &dns_policy::DnsPolicy, &dns_ndots::DnsNdots, &proxy_uid::ProxyUid];
+pub static ALL: &[&dyn Transform] = &[
+    &host_network::HostNetwork,
+    &dns_policy::DnsPolicy,
+    &dns_ndots::DnsNdots,
+    &proxy_uid::ProxyUid,
+    &envoy_base_id::EnvoyBaseId,
+];

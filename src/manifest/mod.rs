@@ -13,6 +13,8 @@ mod membership;
 mod ownership;
 mod resource;
 mod selector;
+mod shell;
+mod sidecar;
 mod source;
 mod workload;
 
@@ -24,5 +26,6 @@ pub use membership::{Membership, Off};
 pub use ownership::{Owner, is_proxy_container};
 pub use resource::{Resource, ResourceId, ResourceName};
 pub use selector::Selector;
+pub use shell::{Command, Word, base_name, commands, program};
 pub use source::{Slot, SourceFile, State};
 pub use workload::Workload;

@@ -116,6 +116,7 @@ impl Renderer<'_> {
         let indentation = self.indentation(first)?;
         let mut style = self.layout.style(sequence);
         style.dash = self.own_dash_offset(sequence).unwrap_or(style.dash);
+        style.quotes = self.layout.item_quotes(sequence);
         let depth = self.layout.depth(sequence);
         for (index, values) in items {
             let lines = |style| values.iter().flat_map(|value| emit::item_lines(value, style)).collect();
