@@ -151,6 +151,19 @@ impl Finding {
         Finding::on(meta, id, inventory.resource(id).name.clone(), field, message.into())
     }
 
+    /// One finding for many places, which stands at the first of them and names some of the others; `None` without
+    /// any. It is for what one setting of the mesh decides, so that a run says it once.
+    pub fn for_all(meta: &Meta, places: &[(Workload<'_>, Field<'_>)], message: impl Into<String>) -> Option<Self> {
+        let ((workload, field), others) = places.split_first()?;
+        let mut finding = Finding::new(meta, *workload, *field, message);
+        for (i, (other, field)) in others.iter().take(MOST_NAMED).enumerate() {
+            let unnamed = others.len().saturating_sub(MOST_NAMED);
+            let more = if i + 1 == MOST_NAMED && unnamed > 0 { format!("; and {unnamed} more") } else { String::new() };
+            finding = finding.related(*field, format!("{}{more}", other.resource.name));
+        }
+        Some(finding)
+    }
+
     fn on(meta: &Meta, id: ResourceId, resource: ResourceName, field: Field<'_>, message: String) -> Self {
         Finding {
             rule: meta.name,
@@ -219,6 +232,9 @@ impl Finding {
     }
 }
 
+/// How many places a finding for many of them names beside its own.
+const MOST_NAMED: usize = 10;
+
 /// What a rule says of itself.
 #[derive(Debug)]
 pub struct Meta {
@@ -234,7 +250,7 @@ pub struct Meta {
     pub after: &'static [&'static str],
     /// The code of `istioctl analyze` for the same problem.
     pub istio: Option<&'static str>,
-    /// The diff of a fixture, as its example.
+    /// The diff of a fixture, as its example; "" for a rule that only reports.
     pub example: &'static str,
     /// The best safety that its fixes can have; `None` for a rule that only reports.
     pub safety: Option<Safety>,

@@ -5,7 +5,11 @@ mod dns_ndots;
 mod dns_policy;
 mod envoy_base_id;
 mod host_network;
+mod init_network;
+mod job_completion;
 mod proxy_uid;
+mod shutdown_drain;
+mod start_order;
 
 use crate::rule::Transform;
 
@@ -16,4 +20,8 @@ pub static ALL: &[&dyn Transform] = &[
     &dns_ndots::DnsNdots,
     &proxy_uid::ProxyUid,
     &envoy_base_id::EnvoyBaseId,
+    &start_order::StartOrder,
+    &init_network::InitNetwork,
+    &job_completion::JobCompletion,
+    &shutdown_drain::ShutdownDrain,
 ];

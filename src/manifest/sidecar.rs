@@ -4,6 +4,7 @@ use super::container::Container;
 use super::inventory::Inventory;
 use super::membership::Membership;
 use super::workload::Workload;
+use crate::config::Level;
 
 impl Inventory<'_> {
     /// True for pods that get a sidecar, or may get one: in the mesh or not known, not ambient, not the mesh's own.
@@ -19,6 +20,16 @@ impl Inventory<'_> {
             Some("true") => Some(true),
             Some("false") => Some(false),
             _ => self.options().sidecars_are_native(),
+        }
+    }
+
+    /// How much it matters what a sidecar that is not native does to the pod: a warning where sidecars are known to
+    /// be such, advice where that is not known, nothing for native ones.
+    pub fn plain_sidecar_level(&self, workload: Workload<'_>) -> Option<Level> {
+        match self.sidecar_is_native(workload) {
+            Some(true) => None,
+            Some(false) => Some(Level::Warning),
+            None => Some(Level::Info),
         }
     }
 

@@ -144,7 +144,7 @@ pub(super) fn key(name: &str, style: Style, place: Place) -> String {
 fn is_literal(text: &str, broken: bool) -> bool {
     (broken || !text.ends_with('\n'))
         && !text.ends_with("\n\n")
-        && text.trim_end_matches('\n').contains('\n')
+        && text.contains('\n')
         && !text.starts_with([' ', '\t', '\n'])
         && text.chars().all(|c| {
             c == '\n' || c == '\t' || (!c.is_control() && !matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}'))
