@@ -4,10 +4,15 @@
 mod app_label;
 mod dns_ndots;
 mod dns_policy;
+mod envoy_base_id;
 mod host_network;
+mod init_network;
+mod job_completion;
 mod pod_labels;
 mod proxy_uid;
 mod reserved_port;
+mod shutdown_drain;
+mod start_order;
 mod version_label;
 
 use crate::rule::Transform;
@@ -21,4 +26,9 @@ pub static ALL: &[&dyn Transform] = &[
     &reserved_port::ReservedPort,
     &app_label::AppLabel,
     &version_label::VersionLabel,
+    &envoy_base_id::EnvoyBaseId,
+    &start_order::StartOrder,
+    &init_network::InitNetwork,
+    &job_completion::JobCompletion,
+    &shutdown_drain::ShutdownDrain,
 ];

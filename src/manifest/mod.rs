@@ -18,6 +18,8 @@ mod primary_service;
 mod protocol;
 mod resource;
 mod selector;
+mod shell;
+mod sidecar;
 mod source;
 mod workload;
 
@@ -36,5 +38,6 @@ pub use primary_service::Primary;
 pub use protocol::{Protocol, protocol};
 pub use resource::{Resource, ResourceId, ResourceName};
 pub use selector::Selector;
+pub use shell::{Command, Word, base_name, commands, program};
 pub use source::{Slot, SourceFile, State};
 pub use workload::Workload;
