@@ -255,7 +255,8 @@ pub struct Meta {
     pub after: &'static [&'static str],
     /// The code of `istioctl analyze` for the same problem.
     pub istio: Option<&'static str>,
-    /// The diff of a fixture, as its example; "" for a rule that only reports.
+    /// The diff of a fixture as its example, or what was found there for a rule that only reports; "" for a rule
+    /// that has none.
     pub example: &'static str,
     /// The best safety that its fixes can have; `None` for a rule that only reports.
     pub safety: Option<Safety>,

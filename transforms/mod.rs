@@ -5,10 +5,14 @@ mod app_label;
 mod dns_ndots;
 mod dns_policy;
 mod envoy_base_id;
+mod health_probe;
 mod host_network;
+mod host_port;
 mod init_network;
 mod job_completion;
 mod pod_labels;
+mod probe_port;
+mod probe_rewrite;
 mod proxy_uid;
 mod reserved_port;
 mod shutdown_drain;
@@ -20,6 +24,7 @@ use crate::rule::Transform;
 /// All rules.
 pub static ALL: &[&dyn Transform] = &[
     &host_network::HostNetwork,
+    &host_port::HostPort,
     &dns_policy::DnsPolicy,
     &dns_ndots::DnsNdots,
     &proxy_uid::ProxyUid,
@@ -31,4 +36,7 @@ pub static ALL: &[&dyn Transform] = &[
     &init_network::InitNetwork,
     &job_completion::JobCompletion,
     &shutdown_drain::ShutdownDrain,
+    &probe_port::ProbePort,
+    &probe_rewrite::ProbeRewrite,
+    &health_probe::HealthProbe,
 ];

@@ -1,10 +1,25 @@
 //! Programs of the node itself: what shows that a pod needs the node's network.
 
+use super::field::Field;
+use super::inventory::Inventory;
+use super::workload::Workload;
 use crate::glob;
-use crate::manifest::{Field, Workload};
+
+impl Inventory<'_> {
+    /// Why a pod needs its node's network or ports, if it does: by its own fields, by what it is part of, or because
+    /// the kubelet runs it from a file.
+    pub fn needs_its_node(&self, workload: Workload<'_>) -> Option<String> {
+        let allow = &self.options().host_network.allow;
+        // A patch is only part of a pod: what it is merged into decides too.
+        self.whole(workload)
+            .into_iter()
+            .find_map(|part| reason(part, allow))
+            .or_else(|| self.is_static_pod(workload).then(|| "the kubelet runs it from a file of the node".to_owned()))
+    }
+}
 
 /// Why a pod needs the node's network, if it does. `allow` are globs of names and images that may have it.
-pub(super) fn reason(workload: Workload<'_>, allow: &[String]) -> Option<String> {
+fn reason(workload: Workload<'_>, allow: &[String]) -> Option<String> {
     let pod = workload.pod;
     let images = workload.containers().map(|container| container.image());
     let mut named = std::iter::once(workload.resource.name.name.as_str()).chain(images);

@@ -1,5 +1,3 @@
-mod node_agent;
-
 use crate::manifest::{Field, Membership, Off, Workload};
 use crate::rule::{Change, Context, Finding, Fix, Level, Meta, Safety, Transform};
 use crate::transform;
@@ -23,7 +21,7 @@ transform! {
     /// reported as advice and keep it.
     HostNetwork, "host-network", "pods must not run in the node's network",
     level: Level::Error, after: &[], istio: None, safety: Some(Safety::Unsafe),
-    example: include_str!("../../testdata/host-network/deployment-with-dns/fix.diff"),
+    example: include_str!("../testdata/host-network/deployment-with-dns/fix.diff"),
 }
 
 impl Transform for HostNetwork {
@@ -124,16 +122,8 @@ fn removal(cx: &Context<'_>, workload: Workload<'_>, field: Field<'_>, finding: 
 
 /// Why a pod needs the node's network, if it does.
 fn must_stay(cx: &Context<'_>, workload: Workload<'_>, membership: Membership) -> Option<String> {
-    // A patch is only part of a pod: what it is merged into decides too.
-    cx.inventory
-        .whole(workload)
-        .into_iter()
-        .find_map(|workload| node_agent::reason(workload, &cx.options.host_network.allow))
-        .or_else(|| {
-            if cx.inventory.is_static_pod(workload) {
-                return Some("the kubelet runs it from a file of the node".to_owned());
-            }
-            let ignored = membership == Membership::Off(Off::Namespace);
-            ignored.then(|| "its namespace is one that Istio ignores".to_owned())
-        })
+    let ignored = || {
+        (membership == Membership::Off(Off::Namespace)).then(|| "its namespace is one that Istio ignores".to_owned())
+    };
+    cx.inventory.needs_its_node(workload).or_else(ignored)
 }
