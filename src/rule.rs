@@ -212,7 +212,7 @@ pub struct Meta {
     pub after: &'static [&'static str],
     /// The code of `istioctl analyze` for the same problem.
     pub istio: Option<&'static str>,
-    /// The diff of a fixture, as its example.
+    /// The diff of a fixture, as its example; "" for a rule that only reports.
     pub example: &'static str,
     /// The best safety that its fixes can have; `None` for a rule that only reports.
     pub safety: Option<Safety>,

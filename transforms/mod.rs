@@ -5,9 +5,17 @@ mod dns_ndots;
 mod dns_policy;
 mod host_network;
 mod proxy_uid;
+mod unexplained_ignore;
+mod unused_ignore;
 
 use crate::rule::Transform;
 
 /// All rules.
-pub static ALL: &[&dyn Transform] =
-    &[&host_network::HostNetwork, &dns_policy::DnsPolicy, &dns_ndots::DnsNdots, &proxy_uid::ProxyUid];
+pub static ALL: &[&dyn Transform] = &[
+    &host_network::HostNetwork,
+    &dns_policy::DnsPolicy,
+    &dns_ndots::DnsNdots,
+    &proxy_uid::ProxyUid,
+    &unused_ignore::UnusedIgnore,
+    &unexplained_ignore::UnexplainedIgnore,
+];
