@@ -5,6 +5,7 @@ mod dns_ndots;
 mod dns_policy;
 mod host_network;
 mod proxy_uid;
+mod reserved_port;
 mod unexplained_ignore;
 mod unused_ignore;
 
@@ -16,6 +17,7 @@ pub static ALL: &[&dyn Transform] = &[
     &dns_policy::DnsPolicy,
     &dns_ndots::DnsNdots,
     &proxy_uid::ProxyUid,
+    &reserved_port::ReservedPort,
     &unused_ignore::UnusedIgnore,
     &unexplained_ignore::UnexplainedIgnore,
 ];

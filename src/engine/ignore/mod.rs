@@ -66,6 +66,7 @@ impl<'a> Ledger<'a> {
         self.ignored = 0;
         self.reach(inventory, settings);
         findings.retain(|finding| !self.ignores(&written, settings, to_input, finding));
+        findings.iter_mut().for_each(|finding| refuse_what_is_in_doubt(&written, settings, finding));
         self.notes = self.notes(&written, settings, to_input);
         if let Some(baseline) = &mut self.baseline {
             let file = |finding: &Finding| inventory.file_name(finding.at.file);
@@ -115,7 +116,6 @@ impl<'a> Ledger<'a> {
             notes.retain(|note| !self.ignores(written, settings, to_input, note));
             return notes;
         };
-        notes.extend(written.unreadable.iter().filter_map(|at| unreadable(meta, written, *at)));
         let is_about_ignores = |name: &Name<'_>| [UNUSED, UNEXPLAINED].contains(&name.text);
         let unused = |used: &HashSet<(Loc, String)>, about_ignores: bool| {
             let judged = written.names.iter().filter(|name| is_about_ignores(name) == about_ignores);
@@ -175,6 +175,48 @@ fn sentence(i: usize, ignore: &Ignore) -> String {
     format!("ignore {} of the configuration ({rules}{places}) matches no finding any more; remove it", i + 1)
 }
 
+/// A comment that ignores nothing because it is mistyped keeps the fix from the field that it was to protect.
+fn refuse_what_is_in_doubt(written: &Written<'_>, settings: &Settings<'_>, finding: &mut Finding) {
+    if finding.fix.is_none() {
+        return;
+    }
+    let is_meant = |name: &Name<'_>| match name.kind {
+        NameKind::Unreadable => {
+            let rules = rules_in(name.text);
+            rules.is_empty() || rules.contains(&finding.rule)
+        }
+        NameKind::Comment | NameKind::Annotation(..) => {
+            name.text != "true" && !is_known(settings, name.text) && meant(settings, name.text) == Some(finding.rule)
+        }
+        NameKind::Suppress => false,
+    };
+    if written.at(finding).into_iter().any(|name| is_meant(&written.names[name])) {
+        finding.fix = None;
+        finding.refusal = Some("it may be meant to be ignored: an ignore here is mistyped".to_owned());
+    }
+}
+
+/// The names of all rules, whether they run or not.
+fn names<'s>(settings: &'s Settings<'_>) -> impl Iterator<Item = &'s str> {
+    let of_users = settings.options.transforms.iter().map(|transform| transform.id.as_str());
+    transforms::ALL.iter().chain(&settings.rules).map(|rule| rule.meta().name).chain(of_users)
+}
+
+fn is_known(settings: &Settings<'_>, name: &str) -> bool {
+    names(settings).any(|known| known == name)
+}
+
+/// The rule that a mistyped name is meant for.
+fn meant<'s>(settings: &'s Settings<'_>, name: &str) -> Option<&'s str> {
+    spelling::nearest(name, names(settings))
+}
+
+/// The rules that a text names.
+fn rules_in(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    words.filter(|word| transforms::ALL.iter().any(|rule| rule.meta().name == *word)).collect()
+}
+
 fn unexplained(meta: &Meta, written: &Written<'_>, at: Loc) -> Option<Finding> {
     let name = written.text(at);
     let message = format!("`ignore[{name}]` gives no reason");
@@ -186,14 +228,11 @@ fn unexplained(meta: &Meta, written: &Written<'_>, at: Loc) -> Option<Finding> {
     )
 }
 
-fn unreadable(meta: &Meta, written: &Written<'_>, at: Loc) -> Option<Finding> {
-    let text = written.text(at);
-    let is_rule = |word: &&str| transforms::ALL.iter().any(|rule| rule.meta().name == *word);
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-    let rules: Vec<&str> = words.filter(is_rule).collect();
+fn unreadable(meta: &Meta, written: &Written<'_>, name: &Name<'_>) -> Option<Finding> {
+    let rules = rules_in(name.text);
     let rules = if rules.is_empty() { "rule".to_owned() } else { rules.join(", ") };
     let message = "this comment ignores nothing: it names no rule in brackets behind `ignore`";
-    let finding = at_comment(meta, written, at, "", message.to_owned())?;
+    let finding = at_comment(meta, written, name.at, "", message.to_owned())?;
     Some(finding.help(format!("write `# meshfix: ignore[{rules}] reason`, each rule by its name")))
 }
 
@@ -203,12 +242,13 @@ fn unused_name(meta: &Meta, written: &Written<'_>, settings: &Settings<'_>, name
     if is_all || matches!(name.kind, NameKind::Suppress) {
         return None;
     }
+    if matches!(name.kind, NameKind::Unreadable) {
+        return unreadable(meta, written, name);
+    }
     let text = name.text;
-    let names = transforms::ALL.iter().chain(&settings.rules).map(|rule| rule.meta().name);
-    let (message, help) = if !names.clone().any(|known| known == text) {
-        let next = spelling::nearest(text, names);
-        let next =
-            next.map_or_else(|| "`meshfix rules` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
+    let (message, help) = if !is_known(settings, text) {
+        let next = meant(settings, text)
+            .map_or_else(|| "`meshfix rules` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
         (format!("this ignores nothing: there is no rule `{text}`"), next)
     } else if settings.rule(text).is_none() {
         return None;

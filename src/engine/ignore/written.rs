@@ -28,6 +28,8 @@ pub(super) struct Name<'p> {
 pub(super) enum NameKind<'p> {
     /// In a comment.
     Comment,
+    /// A comment that is meant for us and can't be read.
+    Unreadable,
     /// In our annotation of a resource.
     Annotation(ResourceId, Field<'p>),
     /// In the annotation of `istioctl analyze`: a code of its, or `*`.
@@ -39,6 +41,7 @@ impl Name<'_> {
         match self.kind {
             NameKind::Comment => self.text == finding.rule,
             NameKind::Annotation(..) => self.text == finding.rule || self.text == "true",
+            NameKind::Unreadable => false,
             NameKind::Suppress => finding.istio.is_some_and(|code| self.text == code || self.text == "*"),
         }
     }
@@ -48,8 +51,6 @@ impl Name<'_> {
 pub(super) struct Written<'p> {
     pub(super) inventory: &'p Inventory<'p>,
     pub(super) names: Vec<Name<'p>>,
-    /// Comments that are meant for us and can't be read.
-    pub(super) unreadable: Vec<Loc>,
     /// Comments that give no reason.
     pub(super) unexplained: Vec<Loc>,
     /// Names in comments by the lines and the documents that they hold for.
@@ -65,7 +66,6 @@ impl<'p> Written<'p> {
         let mut written = Written {
             inventory,
             names: Vec::new(),
-            unreadable: Vec::new(),
             unexplained: Vec::new(),
             of_lines: HashMap::new(),
             of_documents: HashMap::new(),
@@ -125,24 +125,25 @@ impl<'p> Written<'p> {
                 let start = comment.start as usize;
                 Loc { file, span: Span::new(start + range.start, start + range.end) }
             };
-            match comment::read(&text[comment.range()]) {
-                None => {}
-                Some(Comment::Unreadable(range)) => self.unreadable.push(place(&range)),
+            let (ranges, kind) = match comment::read(&text[comment.range()]) {
+                None => continue,
+                Some(Comment::Unreadable(range)) => (vec![range], NameKind::Unreadable),
                 Some(Comment::Ignore { names, explained }) => {
                     if !explained && let Some(name) = names.first() {
                         self.unexplained.push(place(name));
                     }
-                    for range in names {
-                        let name = self.names.len();
-                        let written = &text[comment.range()][range.clone()];
-                        self.names.push(Name { text: written, at: place(&range), kind: NameKind::Comment });
-                        if comment.start < root {
-                            self.of_documents.entry((file, document)).or_default().push(name);
-                        }
-                        for line in if target == line { vec![line] } else { vec![line, target] } {
-                            self.of_lines.entry((file, line)).or_default().push(name);
-                        }
-                    }
+                    (names, NameKind::Comment)
+                }
+            };
+            for range in ranges {
+                let name = self.names.len();
+                let written = &text[comment.range()][range.clone()];
+                self.names.push(Name { text: written, at: place(&range), kind });
+                if comment.start < root {
+                    self.of_documents.entry((file, document)).or_default().push(name);
+                }
+                for line in if target == line { vec![line] } else { vec![line, target] } {
+                    self.of_lines.entry((file, line)).or_default().push(name);
                 }
             }
         }
@@ -166,6 +167,13 @@ impl<'p> Written<'p> {
 
     /// The names that cover a finding: all of them, so that each counts as used.
     pub(super) fn covering(&self, finding: &Finding) -> Vec<usize> {
+        let mut names = self.at(finding);
+        names.retain(|name| self.names[*name].covers(finding));
+        names
+    }
+
+    /// The names that would cover a finding if they were those of its rule.
+    pub(super) fn at(&self, finding: &Finding) -> Vec<usize> {
         let mut names: Vec<usize> = Vec::new();
         if !self.of_resources.is_empty() {
             let own = |id: &ResourceId| self.of_resources.get(id).into_iter().flatten();
@@ -184,7 +192,6 @@ impl<'p> Written<'p> {
                 names.extend(self.of_lines.get(&place).into_iter().flatten());
             }
         }
-        names.retain(|name| self.names[*name].covers(finding));
         names
     }
 
