@@ -17,6 +17,8 @@ mod proxy_uid;
 mod reserved_port;
 mod shutdown_drain;
 mod start_order;
+mod unexplained_ignore;
+mod unused_ignore;
 mod version_label;
 
 use crate::rule::Transform;
@@ -39,4 +41,6 @@ pub static ALL: &[&dyn Transform] = &[
     &probe_port::ProbePort,
     &probe_rewrite::ProbeRewrite,
     &health_probe::HealthProbe,
+    &unused_ignore::UnusedIgnore,
+    &unexplained_ignore::UnexplainedIgnore,
 ];
