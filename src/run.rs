@@ -11,6 +11,7 @@ use crate::engine::{self, Baseline, Outcome, Settings, Status};
 use crate::io::files::reason;
 use crate::io::{files, stream, write};
 use crate::manifest::Kinds;
+use crate::patch;
 use crate::report::{self, View, visible};
 use crate::rule::{Level, Transform};
 use crate::spelling;
@@ -27,25 +28,43 @@ const INTERNAL: u8 = 70;
 
 /// Runs the command and gives its exit code.
 pub fn run(cli: &Cli) -> u8 {
+    let options = options(cli);
+    let all = match all_rules(&options) {
+        Ok(all) => all,
+        Err(problem) => return fail(&problem),
+    };
     match &cli.command {
-        Some(Command::Rules) => print(report::explain::list(transforms::ALL).as_bytes()),
-        Some(Command::Explain { rule }) => explain(rule),
-        None => match rules(cli) {
-            Ok(rules) => fix(cli, rules),
+        Some(Command::Rules) => print(report::explain::list(&all).as_bytes()),
+        Some(Command::Explain { rule }) => explain(rule, &all),
+        None => match rules(cli, &all) {
+            Ok(rules) => fix(cli, &options, rules),
             Err(problem) => fail(&problem),
         },
     }
 }
 
-fn explain(name: &str) -> u8 {
-    match transforms::ALL.iter().find(|rule| rule.meta().name == name) {
+fn options(cli: &Cli) -> Options {
+    let profile = match cli.profile {
+        ProfileName::Seed => Profile::Seed,
+        ProfileName::Istio => Profile::Istio,
+    };
+    Options { profile, ..Options::default() }
+}
+
+/// Our own rules, and behind them the user's.
+fn all_rules(options: &Options) -> Result<Vec<&'static dyn Transform>, String> {
+    Ok([transforms::ALL, &patch::transforms(options)?].concat())
+}
+
+fn explain(name: &str, all: &[&'static dyn Transform]) -> u8 {
+    match all.iter().find(|rule| rule.meta().name == name) {
         Some(rule) => print(report::explain::page(rule.meta()).as_bytes()),
-        None => fail(&unknown_rule(name)),
+        None => fail(&unknown_rule(name, all)),
     }
 }
 
-fn unknown_rule(name: &str) -> String {
-    let names = transforms::ALL.iter().map(|rule| rule.meta().name);
+fn unknown_rule(name: &str, all: &[&'static dyn Transform]) -> String {
+    let names = all.iter().map(|rule| rule.meta().name);
     match spelling::nearest(name, names) {
         Some(near) => format!("there is no rule `{name}`; did you mean `{near}`?"),
         None => format!("there is no rule `{name}`; `meshfix rules` lists them"),
@@ -53,19 +72,19 @@ fn unknown_rule(name: &str) -> String {
 }
 
 /// The rules that `--select` and `--ignore` leave.
-fn rules(cli: &Cli) -> Result<Vec<&'static dyn Transform>, String> {
-    let known = |name: &String| transforms::ALL.iter().any(|rule| rule.meta().name == name);
+fn rules(cli: &Cli, all: &[&'static dyn Transform]) -> Result<Vec<&'static dyn Transform>, String> {
+    let known = |name: &String| all.iter().any(|rule| rule.meta().name == name);
     let none = cli.select.iter().any(|name| name == "none");
     let mut names = cli.select.iter().filter(|name| *name != "none").chain(&cli.ignore);
     if let Some(name) = names.find(|name| !known(name)) {
-        return Err(unknown_rule(name));
+        return Err(unknown_rule(name, all));
     }
     let chosen = |rule: &&&'static dyn Transform| {
         let name = rule.meta().name;
         let has = |names: &[String]| names.iter().any(|have| have == name);
         (cli.select.is_empty() || has(&cli.select)) && !has(&cli.ignore)
     };
-    Ok(transforms::ALL.iter().filter(|_| !none).filter(chosen).copied().collect())
+    Ok(all.iter().filter(|_| !none).filter(chosen).copied().collect())
 }
 
 /// Reads the report that `--baseline` names.
@@ -78,19 +97,13 @@ fn baseline(cli: &Cli, path: &Path) -> Result<Baseline, String> {
     Baseline::read(&text, |file| Path::new(file).exists()).map_err(|error| format!("{name}: {error}"))
 }
 
-fn fix(cli: &Cli, rules: Vec<&'static dyn Transform>) -> u8 {
-    let profile = match cli.profile {
-        ProfileName::Seed => Profile::Seed,
-        ProfileName::Istio => Profile::Istio,
-    };
-    let options = Options { profile, ..Options::default() };
+fn fix(cli: &Cli, options: &Options, rules: Vec<&'static dyn Transform>) -> u8 {
     let baseline = match cli.baseline.as_deref().map(|path| baseline(cli, path)).transpose() {
         Ok(baseline) => baseline,
         Err(problem) => return fail(&problem),
     };
     let sabotage = std::env::var_os("MESHFIX_TEST_SABOTAGE").is_some() && cfg!(debug_assertions);
-    let settings =
-        Settings { rules, options: &options, unsafe_fixes: cli.r#unsafe, baseline: baseline.as_ref(), sabotage };
+    let settings = Settings { rules, options, unsafe_fixes: cli.r#unsafe, baseline: baseline.as_ref(), sabotage };
     let dash = Path::new("-");
     let flags = cli.write || cli.check;
     let piped = cli.paths.is_empty() && std::env::args_os().len() == 1 && !io::stdin().is_terminal();
