@@ -86,6 +86,14 @@ pub struct Outcome {
     pub fighting: Vec<&'static str>,
     /// Passes that changed something.
     pub passes: usize,
+    /// How many findings were ignored.
+    pub ignored: usize,
+    /// How many findings the baseline has.
+    pub in_baseline: usize,
+    /// How many entries of the baseline match nothing any more.
+    pub stale_baseline: usize,
+    /// Ignores of the configuration that ignored nothing, as sentences.
+    pub unused_ignores: Vec<String>,
 }
 
 impl Outcome {
@@ -121,7 +129,9 @@ impl Outcome {
 }
 
 impl Run<'_> {
-    pub(super) fn finish(self, open: Vec<Finding>, passes: usize) -> Outcome {
+    pub(super) fn finish(mut self, mut open: Vec<Finding>, passes: usize) -> Outcome {
+        open.append(&mut self.ledger.notes);
+        let baseline = self.ledger.baseline.as_ref();
         let mut findings: Vec<Reported> = Vec::with_capacity(open.len() + self.applied.len());
         for (pass, mut finding) in self.applied {
             to_input(&mut finding, &self.tracked, pass);
@@ -173,22 +183,28 @@ impl Run<'_> {
             one_reader: self.one_reader.into_iter().collect(),
             fighting: self.fighting.into_iter().collect(),
             passes,
+            ignored: self.ledger.ignored,
+            in_baseline: baseline.map_or(0, |baseline| baseline.count),
+            stale_baseline: baseline.map_or(0, |baseline| baseline.stale(self.settings)),
+            unused_ignores: self.ledger.unused_in_configuration(self.settings),
         }
     }
 }
 
 /// Maps a finding's places from the text of `pass` back to the text before the run.
 fn to_input(finding: &mut Finding, tracked: &[Tracked], pass: usize) {
-    let back = |loc: &mut Loc| {
-        let steps = &tracked[loc.file.0 as usize].steps;
-        for step in steps.iter().rev().filter(|step| step.pass < pass) {
-            let start = step.edits.map_back(loc.span.start);
-            let end = step.edits.map_back(loc.span.end).max(start);
-            loc.span = Span { start, end };
-        }
-    };
-    back(&mut finding.at);
-    finding.related.iter_mut().for_each(|(loc, _)| back(loc));
+    finding.at = in_input(finding.at, tracked, pass);
+    finding.related.iter_mut().for_each(|(loc, _)| *loc = in_input(*loc, tracked, pass));
+}
+
+/// Where a place in the text of `pass` stood in the text before the run.
+pub(super) fn in_input(loc: Loc, tracked: &[Tracked], pass: usize) -> Loc {
+    let steps = tracked[loc.file.0 as usize].steps.iter().rev().filter(|step| step.pass < pass);
+    let span = steps.fold(loc.span, |span, step| {
+        let start = step.edits.map_back(span.start);
+        Span { start, end: step.edits.map_back(span.end).max(start) }
+    });
+    Loc { span, ..loc }
 }
 
 fn unread(files: &[SourceFile]) -> Vec<(Loc, String)> {

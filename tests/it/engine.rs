@@ -59,7 +59,7 @@ fn run(files: &[(&str, String)], rules: &[&dyn Transform], sabotage: bool) -> Ou
         files.iter().filter_map(|(name, text)| SourceFile::read((*name).to_owned(), text.as_str().into(), None));
     engine::run(
         sources.collect(),
-        &Settings { rules: rules.to_vec(), options: &options, unsafe_fixes: false, sabotage },
+        &Settings { rules: rules.to_vec(), options: &options, unsafe_fixes: false, baseline: None, sabotage },
     )
 }
 
