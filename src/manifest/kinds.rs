@@ -87,6 +87,8 @@ pub(super) const WORKLOADS: &[WorkloadKind] = &[
 /// Other kinds that rules or scopes need.
 const SUPPORT: &[&str] = &[
     "AuthorizationPolicy",
+    "CiliumClusterwideNetworkPolicy",
+    "CiliumNetworkPolicy",
     "Component",
     "ConfigMap",
     "DestinationRule",
@@ -98,6 +100,7 @@ const SUPPORT: &[&str] = &[
     "PeerAuthentication",
     "PodDisruptionBudget",
     "PodMonitor",
+    "ProxyConfig",
     "RequestAuthentication",
     "ResourceList",
     "Service",

@@ -4,6 +4,8 @@ mod architecture;
 mod cli;
 mod engine;
 mod fixtures;
+mod judge;
+mod programs;
 mod shared;
 mod suites;
 mod user_transforms;
@@ -16,6 +18,7 @@ fn main() -> std::process::ExitCode {
         cli::trials(),
         engine::trials(),
         fixtures::trials(),
+        judge::trials(),
         suites::trials(),
         user_transforms::trials(),
         yaml::trials(),
