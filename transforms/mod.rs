@@ -7,6 +7,7 @@ mod dns_policy;
 mod host_network;
 mod pod_labels;
 mod proxy_uid;
+mod reserved_port;
 mod version_label;
 
 use crate::rule::Transform;
@@ -17,6 +18,7 @@ pub static ALL: &[&dyn Transform] = &[
     &dns_policy::DnsPolicy,
     &dns_ndots::DnsNdots,
     &proxy_uid::ProxyUid,
+    &reserved_port::ReservedPort,
     &app_label::AppLabel,
     &version_label::VersionLabel,
 ];

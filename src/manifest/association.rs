@@ -54,7 +54,7 @@ impl Inventory<'_> {
     }
 
     /// Candidates that are nearest to `asker`, and those to which `asker` is nearest.
-    fn associate(
+    pub(super) fn associate(
         &self,
         asker: ResourceId,
         candidates: &[ResourceId],
@@ -77,7 +77,7 @@ impl Inventory<'_> {
 
     /// Of all candidates, those in the smallest scope around the asker that has any: the same top
     /// kustomization first, then the nearest enclosing folder.
-    pub(super) fn nearest(&self, asker: ResourceId, candidates: &[ResourceId]) -> Vec<ResourceId> {
+    pub fn nearest(&self, asker: ResourceId, candidates: &[ResourceId]) -> Vec<ResourceId> {
         let tops = |id: ResourceId| {
             self.placements(id).iter().filter_map(|placement| placement.kustomization).collect::<Vec<_>>()
         };
@@ -107,7 +107,7 @@ impl Inventory<'_> {
     }
 
     /// Two resources without a namespace are in the same one; one with and one without may be.
-    pub(super) fn share_a_namespace(&self, one: ResourceId, other: ResourceId) -> bool {
+    pub fn share_a_namespace(&self, one: ResourceId, other: ResourceId) -> bool {
         let theirs = self.placements(other);
         self.placements(one).iter().any(|placement| {
             theirs.iter().any(|there| {
@@ -185,7 +185,7 @@ mod tests {
             workload.placements.iter().filter_map(|placement| placement.namespace.as_deref()).collect();
         assert_eq!(namespaces, ["shop", "kube-system"]);
         assert_eq!(
-            inventory.disagreement(workload),
+            inventory.disagreement(workload.id),
             Some(("overlays/a/kustomization.yaml", "overlays/b/kustomization.yaml"))
         );
     }
