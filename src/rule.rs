@@ -217,7 +217,7 @@ pub struct Meta {
     pub after: &'static [&'static str],
     /// The code of `istioctl analyze` for the same problem.
     pub istio: Option<&'static str>,
-    /// The diff of a fixture, as its example.
+    /// The diff of a fixture, as its example; "" for a rule that has none.
     pub example: &'static str,
     /// The best safety that its fixes can have; `None` for a rule that only reports.
     pub safety: Option<Safety>,
@@ -235,6 +235,11 @@ pub struct Context<'a> {
 pub trait Transform: Sync {
     /// What the rule says of itself.
     fn meta(&self) -> &Meta;
+
+    /// Whether its fixes are for what is in the mesh, so that a base must be in the mesh wherever it is deployed.
+    fn is_about_the_mesh(&self) -> bool {
+        true
+    }
 
     /// Adds what it finds.
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>);

@@ -10,6 +10,7 @@ use crate::config::{Options, Profile};
 use crate::engine::{self, Outcome, Settings, Status};
 use crate::io::files::reason;
 use crate::io::{files, stream, write};
+use crate::manifest::Kinds;
 use crate::report::{self, View, visible};
 use crate::rule::{Level, Transform};
 use crate::transforms;
@@ -100,7 +101,7 @@ fn fix(cli: &Cli, rules: Vec<&'static dyn Transform>) -> u8 {
 /// Fixes files.
 fn tree(cli: &Cli, settings: &Settings<'_>, paths: &[PathBuf]) -> u8 {
     let threads = cli.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
-    let workspace = files::read(paths, threads, cli.max_file_size.clamp(1, 1024) << 20);
+    let workspace = files::read(paths, Kinds::of(settings.options), threads, cli.max_file_size.clamp(1, 1024) << 20);
     let files::Workspace { files, paths, skipped, errors } = workspace;
     let outcome = engine::run(files, settings);
     let failures = if cli.write { write_all(&outcome, &paths) } else { Vec::new() };
@@ -163,7 +164,7 @@ fn write_all(outcome: &Outcome, paths: &[PathBuf]) -> Vec<String> {
 
 /// Fixes a stream: the whole answer at once, or none.
 fn filter(cli: &Cli, settings: &Settings<'_>) -> u8 {
-    let stream = match stream::read() {
+    let stream = match stream::read(&Kinds::of(settings.options)) {
         Ok(stream) => stream,
         Err(error) => return fail(&error.to_string()),
     };

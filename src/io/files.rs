@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _}
 use std::path::{Component, Path, PathBuf};
 
 use super::walk::{self, Entry};
-use crate::manifest::SourceFile;
+use crate::manifest::{Kinds, SourceFile};
 
 /// Largest file that is read where nothing else is said, in bytes.
 pub const MAX_FILE_SIZE: u64 = 32 << 20;
@@ -34,10 +34,11 @@ pub(super) enum Read {
     Nothing,
 }
 
-/// Reads all manifests under `paths`: named files whatever they are called, folders like `git` sees them.
-pub fn read(paths: &[PathBuf], threads: usize, max_file_size: u64) -> Workspace {
+/// Reads all manifests of these kinds under `paths`: named files whatever they are called, folders like `git`
+/// sees them.
+pub fn read(paths: &[PathBuf], kinds: Kinds, threads: usize, max_file_size: u64) -> Workspace {
     let here = std::env::current_dir().and_then(fs::canonicalize).unwrap_or_default();
-    let reader = Reader { here, max_file_size };
+    let reader = Reader { here, kinds, max_file_size };
     let mut reads = walk::walk(paths, threads, &reader);
     reads.sort_by(|a, b| name(a).cmp(name(b)));
     let mut workspace = Workspace::default();
@@ -68,6 +69,7 @@ fn name(read: &Read) -> &str {
 pub(super) struct Reader {
     /// The current folder, without symbolic links.
     here: PathBuf,
+    kinds: Kinds,
     max_file_size: u64,
 }
 
@@ -113,10 +115,10 @@ impl Reader {
             return skipped("its name is not UTF-8; rename it".to_owned());
         }
         let name = self.name(path);
-        if !SourceFile::is_worth_reading(&name, text) {
+        if !self.kinds.is_worth_reading(&name, text) {
             return Read::Nothing;
         }
-        match SourceFile::read(name, text.into(), held(path, &metadata)) {
+        match self.kinds.read(name, text.into(), held(path, &metadata)) {
             Some(source) => Read::File { source, path: path.clone(), identity: (metadata.dev(), metadata.ino()) },
             None => Read::Nothing,
         }

@@ -185,7 +185,7 @@ mod tests {
             workload.placements.iter().filter_map(|placement| placement.namespace.as_deref()).collect();
         assert_eq!(namespaces, ["shop", "kube-system"]);
         assert_eq!(
-            inventory.disagreement(workload),
+            inventory.disagreement(workload.id),
             Some(("overlays/a/kustomization.yaml", "overlays/b/kustomization.yaml"))
         );
     }

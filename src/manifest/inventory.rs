@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::config_map::ConfigMapIndex;
 use super::container::Container;
-use super::field::Field;
+use super::field::{Field, NodeId};
 use super::kinds;
 use super::kustomize::Kustomizations;
 use super::membership::Membership;
 use super::ownership::Owner;
 use super::ownership::is_proxy_container;
-use super::resource::{Resource, ResourceId};
+use super::resource::{Resource, ResourceId, not_ours};
 use super::source::SourceFile;
 use super::workload::Workload;
 use crate::config::Options;
@@ -134,9 +134,38 @@ impl<'a> Inventory<'a> {
         &self.resources
     }
 
+    /// The numbers of all resources, in the order of files and places.
+    pub fn ids(&self) -> impl Iterator<Item = ResourceId> + use<> {
+        (0..self.resources.len() as u32).map(ResourceId)
+    }
+
     /// A resource.
     pub fn resource(&self, id: ResourceId) -> &Resource {
         &self.resources[id.0 as usize]
+    }
+
+    /// The resource that a node is part of; `None` for what stands around the resources of a list.
+    pub fn enclosing(&self, at: NodeId) -> Option<ResourceId> {
+        let document = self.files.get(at.file.0 as usize)?.document(at.document)?;
+        // Where the node is seen: an edit behind an alias or a merge key is made there.
+        let place = match at.node.via {
+            Via::Here => at.node.node,
+            Via::Alias(place) | Via::Merge(place) | Via::Deep(place) => place,
+        };
+        let before =
+            self.resources.partition_point(|one| (one.file, one.document, one.node) <= (at.file, at.document, place));
+        let id = ResourceId(before.checked_sub(1)? as u32);
+        let (resource, node) = (self.resource(id), document.node(place, Via::Here)?);
+        let is_there = (resource.file, resource.document) == (at.file, at.document);
+        (is_there && node.span().start < self.root(id)?.span().end).then_some(id)
+    }
+
+    /// Why a resource is not to be changed here, if so, by itself or by what it is part of.
+    pub fn not_ours(&self, id: ResourceId) -> Option<&'static str> {
+        match self.workload(id) {
+            Some(workload) => self.whole(workload).into_iter().find_map(Workload::not_ours),
+            None => self.root(id).and_then(not_ours),
+        }
     }
 
     /// Where a resource is deployed; at least one place.
@@ -234,7 +263,12 @@ impl<'a> Inventory<'a> {
 
     /// A label of the Namespace object that is nearest to the workload; `None` where several are as near and disagree.
     pub fn namespace_label(&self, workload: Workload<'_>, namespace: &str, label: &str) -> Option<&'a str> {
-        let near = self.nearest(workload.id, self.namespaces.get(namespace)?);
+        self.label_of_namespace(workload.id, namespace, label)
+    }
+
+    /// As [`Inventory::namespace_label`], for any resource.
+    pub(super) fn label_of_namespace(&self, asker: ResourceId, namespace: &str, label: &str) -> Option<&'a str> {
+        let near = self.nearest(asker, self.namespaces.get(namespace)?);
         let mut labels = near.into_iter().map(|id| self.root(id)?.at(&["metadata", "labels", label])?.text());
         let first = labels.next()?;
         if labels.all(|other| other == first) { first } else { None }

@@ -24,6 +24,7 @@ pub use config_map::{ConfigMapUse, ConfigMapUseKind};
 pub use container::{Container, Probe, Role};
 pub use field::{Field, NodeId};
 pub use inventory::{Inventory, Placement};
+pub use kinds::Kinds;
 pub use listening::{Bearing, PortMention};
 pub use membership::{Membership, Off};
 pub use ownership::{Owner, is_proxy_container};

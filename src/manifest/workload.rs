@@ -3,7 +3,7 @@
 use super::container::{Container, Role};
 use super::field::Field;
 use super::inventory::Placement;
-use super::resource::{Resource, ResourceId};
+use super::resource::{Resource, ResourceId, not_ours};
 
 /// A resource that makes pods, or a patch of one.
 #[derive(Debug, Clone, Copy)]
@@ -91,10 +91,6 @@ impl<'a> Workload<'a> {
 
     /// Why the resource is not to be changed here, if so: another resource made it, or a test hook runs it.
     pub fn not_ours(self) -> Option<&'static str> {
-        if self.root.at(&["metadata", "ownerReferences"]).is_some_and(|owners| owners.items().next().is_some()) {
-            return Some("it has ownerReferences: change the resource that made it");
-        }
-        let hook = self.annotation("helm.sh/hook").unwrap_or_default();
-        hook.split(',').any(|part| part.trim().starts_with("test")).then_some("it is a Helm test")
+        not_ours(self.root)
     }
 }

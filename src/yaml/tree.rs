@@ -533,6 +533,14 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The JSON value, as kubectl reads it.
+    ///
+    /// # Errors
+    /// As [`value`](super::value()).
+    pub fn value(self) -> Result<serde_json::Value, super::ValueError> {
+        super::value::node_value(self.doc, self.id)
+    }
+
     /// True for null, written or empty.
     pub fn is_null(self) -> bool {
         self.typed() == scalar::Typed::Null && self.kind().is_scalar()

@@ -240,7 +240,7 @@ impl<'a> Builder<'a, '_> {
         if let Some(reason) = workload.immutable() {
             self.doubt(format!("{reason}: delete and create {name} anew"));
         }
-        if let Some((one, other)) = self.inventory.disagreement(workload) {
+        if let Some((one, other)) = self.inventory.disagreement(workload.id) {
             self.block(format!("{one} and {other} both deploy {name}, one of them outside the mesh"));
         }
         for part in self.inventory.whole(workload).into_iter().filter(|part| part.id != workload.id) {
