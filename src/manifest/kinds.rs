@@ -87,11 +87,14 @@ pub(super) const WORKLOADS: &[WorkloadKind] = &[
 /// Other kinds that rules or scopes need.
 const SUPPORT: &[&str] = &[
     "AuthorizationPolicy",
+    "CiliumClusterwideNetworkPolicy",
+    "CiliumNetworkPolicy",
     "Component",
     "ConfigMap",
     "DestinationRule",
     "EnvoyFilter",
     "Gateway",
+    "GlobalNetworkPolicy",
     "Kustomization",
     "Namespace",
     "NetworkPolicy",

@@ -25,7 +25,7 @@ pub use container::{Container, Probe, Role};
 pub use field::{Field, NodeId};
 pub use inventory::{Inventory, Placement};
 pub use kinds::Kinds;
-pub use listening::{Bearing, PortMention};
+pub use listening::{Bearing, ConfigMapMention, PortMention, holds_number, text_holds_number};
 pub use membership::{Membership, Off};
 pub use ownership::{Owner, is_proxy_container};
 pub use protocol::{Protocol, protocol};
