@@ -52,7 +52,12 @@ impl Transform for ReservedPort {
                 findings.extend(usages.of(*member, port).map(|usage| finding(&reserved, usage, &renumbering)));
             }
         }
-        for usage in usages.all.values().filter(|usage| !usage.is_own()) {
+        // A patch of a workload that listens there is named in that one's finding.
+        let is_known = |usage: &&Usage<'_>| {
+            let patched = cx.inventory.patched_by(usage.workload);
+            patched.iter().any(|whole| usages.of(whole.id, usage.port).is_some_and(Usage::is_own))
+        };
+        for usage in usages.all.values().filter(|usage| !usage.is_own() && !is_known(usage)) {
             findings.extend(not_declared(cx.inventory, &reserved, usage));
         }
         annotation::check(cx, &reserved, &usages, findings);
@@ -132,13 +137,12 @@ fn not_declared(inventory: &Inventory<'_>, reserved: &Reserved<'_>, usage: &Usag
     });
     let (target, mention) = (target?, usage.mentions.first()?);
     let at = mention.config_map.map_or(mention.at, |map| map.reference);
-    let setting = if mention.setting.is_empty() { "a setting".to_owned() } else { format!("`{}`", mention.setting) };
     Some(
         Finding::new(
             &ReservedPort::META,
             usage.workload,
             at,
-            format!("{setting} names {port}, and a Service sends to it: a port of the mesh, {owner}"),
+            format!("{} names {port}, and a Service sends to it: a port of the mesh, {owner}", mention.name()),
         )
         .help(format!("{HELP}: let the application listen on another port, and change `targetPort` with it"))
         .related(target, "the Service sends here"),

@@ -294,8 +294,7 @@ impl<'a> Builder<'a, '_> {
             self.set(*field, format!("`{probe}` of {name}"));
         }
         for mention in &usage.mentions {
-            let setting =
-                if mention.setting.is_empty() { "the text".to_owned() } else { format!("`{}`", mention.setting) };
+            let setting = mention.name();
             let holder = mention.config_map.map_or_else(|| name.clone(), |map| self.name(map.id));
             if mention.bearing == Bearing::Unclear {
                 self.doubt(format!("{} also stands in {setting} of {holder}, which is left as it is", self.port));
@@ -350,7 +349,7 @@ impl<'a> Builder<'a, '_> {
         let holding =
             inventory.patches_with(id, |patch| holds_number(patch, port), |text| text_holds_number(text, port));
         for file in holding {
-            self.block(format!("{} patches {} and names port {port} too", inventory.file_name(file), self.name(id)));
+            self.block(format!("a kustomize patch in {} names port {port} too", inventory.file_name(file)));
         }
         if inventory.may_be_changed_unseen(id) {
             self.doubt(format!("a kustomization may change {} in a way that can't be seen here", self.name(id)));

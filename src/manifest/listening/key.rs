@@ -20,13 +20,13 @@ pub(super) enum Meaning {
 }
 
 /// Words in front of `port` with which a process names its own.
-const OWN: &str = "admin api app application bind console container dashboard debug exporter grpc health \
+const OWN: &str = "address admin api app application bind console container dashboard debug exporter grpc health \
     healthcheck healthz http https insecure internal jmx listen listener liveness local main management metrics \
     monitoring pprof private probe profiling prometheus public readiness rest rpc secure server service serving \
-    ssl status tcp telemetry tls ui web webhook webserver ws";
+    socket ssl status tcp telemetry tls ui web webhook webserver ws";
 
 /// Words for the other end of a connection, which may be another process of the same pod.
-const RELATIONS: &str = "backend broker brokers client collector dest destination endpoint forward master peer \
+const RELATIONS: &str = "backend broker brokers client cluster collector dest destination endpoint forward master peer \
     proxy registry remote target upstream";
 
 /// Programs that a process connects to.

@@ -62,6 +62,15 @@ pub struct ConfigMapMention<'a> {
 }
 
 impl PortMention<'_> {
+    /// What gives the number, for people.
+    pub fn name(&self) -> String {
+        match self.setting.as_str() {
+            "" if self.config_map.is_none() => "a command".to_owned(),
+            "" => "the text".to_owned(),
+            setting => format!("`{setting}`"),
+        }
+    }
+
     /// Where the number stands; the whole scalar where that can't be told.
     pub fn loc(&self) -> Loc {
         let file = self.at.loc().file;
