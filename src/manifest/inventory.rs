@@ -296,6 +296,26 @@ impl<'a> Inventory<'a> {
         self.label_of_namespace(workload.id, namespace, label)
     }
 
+    /// True when the Namespace object nearest to the workload has an annotation.
+    pub fn has_namespace_annotation(&self, workload: Workload<'_>, namespace: &str, name: &str) -> bool {
+        let near = self.namespaces.get(namespace).map_or_else(Vec::new, |ids| self.nearest(workload.id, ids));
+        near.into_iter()
+            .filter_map(|id| self.root(id))
+            .any(|root| root.at(&["metadata", "annotations", name]).is_some())
+    }
+
+    /// True when two resources come into one namespace of one cluster: by one kustomization, from one file, or from one
+    /// folder when both say which namespace.
+    pub fn are_deployed_together(&self, one: ResourceId, other: ResourceId) -> bool {
+        let folder = |id: ResourceId| self.files[self.resource(id).file.0 as usize].folder();
+        let theirs = self.placements(other);
+        self.placements(one).iter().any(|placement| {
+            let beside = self.resource(one).file == self.resource(other).file
+                || placement.namespace.is_some() && folder(one) == folder(other);
+            theirs.contains(placement) && (placement.kustomization.is_some() || beside)
+        })
+    }
+
     /// As [`Inventory::namespace_label`], for any resource.
     pub(super) fn label_of_namespace(&self, asker: ResourceId, namespace: &str, label: &str) -> Option<&'a str> {
         let near = self.nearest(asker, self.namespaces.get(namespace)?);
@@ -332,6 +352,29 @@ impl<'a> Inventory<'a> {
             own.kind == name.kind && self.kustomizations.patches(patch.file, &own.name, &name.kind, to, &name.name)
         };
         ids.copied().filter(is_patch).collect()
+    }
+
+    /// The files with a kustomize patch of a resource in which `holds` finds something: files of their own, and
+    /// kustomizations with patches written into them.
+    pub fn patches_with(
+        &self,
+        id: ResourceId,
+        holds: impl Fn(Field<'_>) -> bool,
+        text_holds: impl Fn(&str) -> bool,
+    ) -> BTreeSet<FileId> {
+        let Resource { name, file, .. } = self.resource(id);
+        let files: BTreeSet<FileId> = self.kustomizations.patch_files(*file).collect();
+        let is_patch = |patch: &ResourceId| {
+            let Resource { name: own, file: from, .. } = self.resource(*patch);
+            files.contains(from)
+                && own.kind == name.kind
+                && self.kustomizations.patches(*from, &own.name, &name.kind, *file, &name.name)
+                && self.root(*patch).is_some_and(&holds)
+        };
+        let patches = self.ids().filter(|_| !files.is_empty()).filter(is_patch).map(|patch| self.resource(patch).file);
+        let inline = self.kustomizations.inline_patches(*file);
+        let inline = inline.filter(|(_, texts)| texts.iter().any(|text| text_holds(text))).map(|(file, _)| file);
+        patches.chain(inline).collect()
     }
 
     /// The workloads that a kustomize patch changes.
@@ -385,6 +428,11 @@ impl<'a> Inventory<'a> {
     /// True for what a program rendered on its way to the cluster: a stream, not a file that is kept.
     pub fn is_rendered(&self, id: ResourceId) -> bool {
         self.files.get(self.resource(id).file.0 as usize).is_some_and(|file| file.is_rendered)
+    }
+
+    /// True when something may change the resource that is no patch of it and was not read.
+    pub fn may_be_changed_unseen(&self, id: ResourceId) -> bool {
+        self.kustomizations.may_patch(self.resource(id).file, &[])
     }
 
     /// True when a kustomize patch may change one of these fields of the workload, seen or not.
