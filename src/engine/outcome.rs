@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Run, Tracked};
-use crate::manifest::{SourceFile, State};
+use crate::config::Options;
+use crate::manifest::{Inventory, SourceFile, State, Workload};
 use crate::rule::{Finding, Level};
 use crate::text::{EditSet, FileId, Loc, Span};
 
@@ -71,7 +72,7 @@ pub struct Outcome {
     pub changed: Vec<ChangedFile>,
     /// What was found, in the order of files and places.
     pub findings: Vec<Reported>,
-    /// What changes, document by document.
+    /// What changes, document by document, in order.
     pub changes: Vec<DocumentChange>,
     /// Files that must be written together.
     pub units: Vec<BTreeSet<FileId>>,
@@ -101,10 +102,24 @@ impl Outcome {
         self.findings.iter().filter(|reported| reported.status != Status::Applied)
     }
 
-    /// How many workloads get new pods when the changes are deployed.
+    /// How many workloads get new pods when the changes are deployed: those whose pod template changes.
     pub fn rolling(&self) -> usize {
-        let applied = self.findings.iter().filter(|reported| reported.status == Status::Applied);
-        applied.map(|reported| (reported.finding.at.file, &reported.finding.resource)).collect::<BTreeSet<_>>().len()
+        let changed: Vec<&ChangedFile> = self.changed.iter().collect();
+        let files: Vec<SourceFile> = changed.iter().map(|file| self.files[file.file.0 as usize].clone()).collect();
+        let options = Options::default();
+        let inventory = Inventory::new(&files, &options);
+        let rolls = |workload: &Workload<'_>| {
+            let at = (changed[workload.resource.file.0 as usize].file, workload.resource.document);
+            let own = self.changes.binary_search_by_key(&at, |change| (change.file, change.document));
+            let pods = workload.pods_pointer();
+            own.is_ok_and(|own| {
+                self.changes[own].operations.iter().any(|operation| {
+                    let rest = operation.path().as_str().strip_prefix(&pods);
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                })
+            })
+        };
+        inventory.workloads().filter(rolls).count()
     }
 
     /// True when a finding of this level or worse stays open.

@@ -68,6 +68,12 @@ impl<'a> Workload<'a> {
         self.root.at(&["metadata", "annotations", name])?.text()
     }
 
+    /// What the pods are made of, as a JSON Pointer into the document: the template, or the spec of a pod itself.
+    pub fn pods_pointer(self) -> String {
+        let template = self.template.json_pointer();
+        if self.template.id() == self.root.id() { template + "/spec" } else { template }
+    }
+
     /// True for workloads whose pods run until their work is done.
     pub fn runs_to_completion(self) -> bool {
         matches!(self.resource.name.kind.as_str(), "Job" | "CronJob" | "ScaledJob")
