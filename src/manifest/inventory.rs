@@ -46,8 +46,8 @@ pub struct Inventory<'a> {
     /// Services by the first label of their selector, and workloads by each label of their pods.
     services_by_label: LabelIndex,
     workloads_by_label: LabelIndex,
-    label_users: OnceCell<LabelUsers>,
     pub(super) config_map_index: OnceCell<ConfigMapIndex>,
+    label_users: OnceCell<LabelUsers>,
     namespaces: HashMap<String, Vec<ResourceId>>,
     /// Resources that are neither workloads nor patches, by kind.
     by_kind: HashMap<String, Vec<ResourceId>>,
@@ -75,8 +75,8 @@ impl<'a> Inventory<'a> {
             services: Vec::new(),
             services_by_label: OnceCell::new(),
             workloads_by_label: OnceCell::new(),
-            label_users: OnceCell::new(),
             config_map_index: OnceCell::new(),
+            label_users: OnceCell::new(),
             namespaces: HashMap::new(),
             by_kind: HashMap::new(),
             fragments: HashMap::new(),
@@ -296,6 +296,26 @@ impl<'a> Inventory<'a> {
         self.label_of_namespace(workload.id, namespace, label)
     }
 
+    /// True when the Namespace object nearest to the workload has an annotation.
+    pub fn has_namespace_annotation(&self, workload: Workload<'_>, namespace: &str, name: &str) -> bool {
+        let near = self.namespaces.get(namespace).map_or_else(Vec::new, |ids| self.nearest(workload.id, ids));
+        near.into_iter()
+            .filter_map(|id| self.root(id))
+            .any(|root| root.at(&["metadata", "annotations", name]).is_some())
+    }
+
+    /// True when two resources come into one namespace of one cluster: by one kustomization, from one file, or from one
+    /// folder when both say which namespace.
+    pub fn are_deployed_together(&self, one: ResourceId, other: ResourceId) -> bool {
+        let folder = |id: ResourceId| self.files[self.resource(id).file.0 as usize].folder();
+        let theirs = self.placements(other);
+        self.placements(one).iter().any(|placement| {
+            let beside = self.resource(one).file == self.resource(other).file
+                || placement.namespace.is_some() && folder(one) == folder(other);
+            theirs.contains(placement) && (placement.kustomization.is_some() || beside)
+        })
+    }
+
     /// As [`Inventory::namespace_label`], for any resource.
     pub(super) fn label_of_namespace(&self, asker: ResourceId, namespace: &str, label: &str) -> Option<&'a str> {
         let near = self.nearest(asker, self.namespaces.get(namespace)?);
@@ -332,6 +352,29 @@ impl<'a> Inventory<'a> {
             own.kind == name.kind && self.kustomizations.patches(patch.file, &own.name, &name.kind, to, &name.name)
         };
         ids.copied().filter(is_patch).collect()
+    }
+
+    /// The files with a kustomize patch of a resource in which `holds` finds something: files of their own, and
+    /// kustomizations with patches written into them.
+    pub fn patches_with(
+        &self,
+        id: ResourceId,
+        holds: impl Fn(Field<'_>) -> bool,
+        text_holds: impl Fn(&str) -> bool,
+    ) -> BTreeSet<FileId> {
+        let Resource { name, file, .. } = self.resource(id);
+        let files: BTreeSet<FileId> = self.kustomizations.patch_files(*file).collect();
+        let is_patch = |patch: &ResourceId| {
+            let Resource { name: own, file: from, .. } = self.resource(*patch);
+            files.contains(from)
+                && own.kind == name.kind
+                && self.kustomizations.patches(*from, &own.name, &name.kind, *file, &name.name)
+                && self.root(*patch).is_some_and(&holds)
+        };
+        let patches = self.ids().filter(|_| !files.is_empty()).filter(is_patch).map(|patch| self.resource(patch).file);
+        let inline = self.kustomizations.inline_patches(*file);
+        let inline = inline.filter(|(_, texts)| texts.iter().any(|text| text_holds(text))).map(|(file, _)| file);
+        patches.chain(inline).collect()
     }
 
     /// The workloads that a kustomize patch changes.
@@ -387,6 +430,11 @@ impl<'a> Inventory<'a> {
         self.files.get(self.resource(id).file.0 as usize).is_some_and(|file| file.is_rendered)
     }
 
+    /// True when something may change the resource that is no patch of it and was not read.
+    pub fn may_be_changed_unseen(&self, id: ResourceId) -> bool {
+        self.kustomizations.may_patch(self.resource(id).file, &[])
+    }
+
     /// True when a kustomize patch may change one of these fields of the workload, seen or not.
     pub fn may_be_patched(&self, workload: Workload<'_>, fields: &[&str]) -> bool {
         workload.is_fragment()
@@ -435,4 +483,27 @@ fn collect(field: Field<'_>, resources: &mut Vec<Resource>, depth: usize) {
         return;
     }
     resources.extend(Resource::read(field));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_knows_the_resource_that_it_is_part_of() {
+        let text = "kind: List\napiVersion: v1\nmetadata: &none {}\nitems:\n- kind: Service\n  metadata: {name: a}\n- kind: Service\n  metadata: *none\n---\nkind: Service\nmetadata: {name: c}\n";
+        let files = [SourceFile::read("list.yaml".to_owned(), text.into(), None).expect("a manifest")];
+        let options = Options::default();
+        let inventory = Inventory::new(&files, &options);
+        let ids: Vec<ResourceId> = inventory.ids().collect();
+        assert_eq!(ids.len(), 3);
+        for id in ids {
+            let root = inventory.root(id).expect("a node");
+            assert_eq!(inventory.enclosing(root.id()), Some(id));
+            assert_eq!(inventory.enclosing(root.get("metadata").expect("a node").id()), Some(id));
+        }
+        let around = Field::new(files[0].document(0).expect("a document").root(), FileId(0), 0);
+        assert_eq!(inventory.enclosing(around.id()), None);
+        assert_eq!(inventory.enclosing(around.get("metadata").expect("a node").id()), None);
+    }
 }

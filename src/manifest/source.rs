@@ -17,10 +17,10 @@ pub struct SourceFile {
     pub slots: Vec<Slot>,
     /// Why it can't be written, if it can't.
     pub held: Option<String>,
-    /// True for what a program rendered on its way to the cluster: nothing written there is kept.
-    pub is_rendered: bool,
     /// The kinds that were read.
     kinds: Kinds,
+    /// True for what a program rendered on its way to the cluster: nothing written there is kept.
+    pub is_rendered: bool,
 }
 
 /// One document of a file.
@@ -62,7 +62,7 @@ impl Kinds {
     /// `None` when the file holds nothing: its text need not be kept.
     pub fn read(&self, name: String, text: Arc<str>, held: Option<String>) -> Option<SourceFile> {
         let file =
-            SourceFile { name, text: "".into(), slots: Vec::new(), held, is_rendered: false, kinds: self.clone() }
+            SourceFile { name, text: "".into(), slots: Vec::new(), held, kinds: self.clone(), is_rendered: false }
                 .with_text(text);
         let holds_something = file.slots.iter().any(|slot| !matches!(slot.state, State::Other | State::Secret));
         holds_something.then_some(file)
@@ -96,8 +96,8 @@ impl SourceFile {
             text,
             slots,
             held: self.held.clone(),
-            is_rendered: self.is_rendered,
             kinds: self.kinds.clone(),
+            is_rendered: self.is_rendered,
         }
     }
 

@@ -4,6 +4,7 @@ mod corpus;
 mod exits;
 mod files;
 mod hostile;
+mod ignores;
 mod json;
 mod law;
 mod links;
@@ -24,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         exits::trials(),
         stream::trials(),
         json::trials(),
+        ignores::trials(),
         law::trials(),
         files::trials(),
         links::trials(),
