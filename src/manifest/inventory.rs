@@ -354,6 +354,29 @@ impl<'a> Inventory<'a> {
         ids.copied().filter(is_patch).collect()
     }
 
+    /// The files with a kustomize patch of a resource in which `holds` finds something: files of their own, and
+    /// kustomizations with patches written into them.
+    pub fn patches_with(
+        &self,
+        id: ResourceId,
+        holds: impl Fn(Field<'_>) -> bool,
+        text_holds: impl Fn(&str) -> bool,
+    ) -> BTreeSet<FileId> {
+        let Resource { name, file, .. } = self.resource(id);
+        let files: BTreeSet<FileId> = self.kustomizations.patch_files(*file).collect();
+        let is_patch = |patch: &ResourceId| {
+            let Resource { name: own, file: from, .. } = self.resource(*patch);
+            files.contains(from)
+                && own.kind == name.kind
+                && self.kustomizations.patches(*from, &own.name, &name.kind, *file, &name.name)
+                && self.root(*patch).is_some_and(&holds)
+        };
+        let patches = self.ids().filter(|_| !files.is_empty()).filter(is_patch).map(|patch| self.resource(patch).file);
+        let inline = self.kustomizations.inline_patches(*file);
+        let inline = inline.filter(|(_, texts)| texts.iter().any(|text| text_holds(text))).map(|(file, _)| file);
+        patches.chain(inline).collect()
+    }
+
     /// The workloads that a kustomize patch changes.
     pub fn patched_by(&self, patch: Workload<'_>) -> Vec<Workload<'_>> {
         let own = &patch.resource.name;
@@ -405,6 +428,11 @@ impl<'a> Inventory<'a> {
     /// True for what a program rendered on its way to the cluster: a stream, not a file that is kept.
     pub fn is_rendered(&self, id: ResourceId) -> bool {
         self.files.get(self.resource(id).file.0 as usize).is_some_and(|file| file.is_rendered)
+    }
+
+    /// True when something may change the resource that is no patch of it and was not read.
+    pub fn may_be_changed_unseen(&self, id: ResourceId) -> bool {
+        self.kustomizations.may_patch(self.resource(id).file, &[])
     }
 
     /// True when a kustomize patch may change one of these fields of the workload, seen or not.

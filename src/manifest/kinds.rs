@@ -94,6 +94,7 @@ const SUPPORT: &[&str] = &[
     "DestinationRule",
     "EnvoyFilter",
     "Gateway",
+    "GlobalNetworkPolicy",
     "Kustomization",
     "Namespace",
     "NetworkPolicy",

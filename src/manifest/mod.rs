@@ -36,7 +36,7 @@ pub use inventory::{Inventory, Placement};
 pub use kinds::Kinds;
 pub use kustomize::AddedLabel;
 pub use label_users::{LabelUse, LabelUser};
-pub use listening::{Bearing, PortMention};
+pub use listening::{Bearing, ConfigMapMention, PortMention, holds_number, text_holds_number};
 pub use membership::{Membership, Off};
 pub use ownership::{Owner, is_proxy_container};
 pub use pod_security::PodSecurity;

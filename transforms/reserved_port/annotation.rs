@@ -65,8 +65,10 @@ fn scraped(
     }
     let owner = reserved.owner(port);
     Some(match port {
-        15020 | 15010 => finding(Level::Info, format!("`prometheus.io/port` names {port}: {owner}"))
-            .help("it was written for a pod with a sidecar; name the application's own port, and the mesh merges both"),
+        15020 => finding(Level::Info, format!("`prometheus.io/port` names {port}: {owner}"))
+            .help("that is what a sidecar writes; name the application's own port, and the mesh merges both"),
+        15010 => finding(Level::Info, format!("`prometheus.io/port` names {port}: {owner}"))
+            .help("name the port where the application serves its metrics"),
         _ if REFUSED.contains(&port) => {
             finding(level, format!("`prometheus.io/port` names {port}, a port of the mesh: {owner}")).help(effect)
         }

@@ -8,7 +8,7 @@ mod usage;
 use self::numbers::Reserved;
 use self::renumber::{Renumbering, renumberings};
 use self::usage::{Usage, Usages};
-use crate::manifest::{Field, Inventory};
+use crate::manifest::Inventory;
 use crate::rule::{Context, Finding, Fix, Level, Meta, Safety, Transform};
 use crate::transform;
 
@@ -49,12 +49,15 @@ impl Transform for ReservedPort {
         let usages = Usages::read(cx.inventory, &reserved);
         for (port, renumbering) in renumberings(cx.inventory, &usages, &reserved) {
             for member in &renumbering.members {
-                findings.extend(
-                    usages.of(*member, port).map(|usage| finding(cx.inventory, &reserved, usage, &renumbering)),
-                );
+                findings.extend(usages.of(*member, port).map(|usage| finding(&reserved, usage, &renumbering)));
             }
         }
-        for usage in usages.all.values().filter(|usage| !usage.is_own()) {
+        // A patch of a workload that listens there is named in that one's finding.
+        let is_known = |usage: &&Usage<'_>| {
+            let patched = cx.inventory.patched_by(usage.workload);
+            patched.iter().any(|whole| usages.of(whole.id, usage.port).is_some_and(Usage::is_own))
+        };
+        for usage in usages.all.values().filter(|usage| !usage.is_own() && !is_known(usage)) {
             findings.extend(not_declared(cx.inventory, &reserved, usage));
         }
         annotation::check(cx, &reserved, &usages, findings);
@@ -66,33 +69,29 @@ const HELP: &str =
     "the containers of a pod share one network, so the application and the proxy can't both listen there";
 
 /// A workload that listens on a reserved port, with the fix for all that changes together.
-fn finding(
-    inventory: &Inventory<'_>,
-    reserved: &Reserved<'_>,
-    usage: &Usage<'_>,
-    renumbering: &Renumbering<'_>,
-) -> Finding {
+fn finding(reserved: &Reserved<'_>, usage: &Usage<'_>, renumbering: &Renumbering) -> Finding {
     let port = usage.port;
     let owner = reserved.owner(port);
     let declared = usage.declared.first().and_then(|item| item.get("containerPort"));
-    let setting = usage.proof().map(|proof| (proof.setting.as_str(), proof.at));
-    let (at, message) = match (declared, setting) {
+    let (at, message) = match (declared, usage.proof()) {
         (Some(field), _) => (field, format!("`containerPort: {port}` is a port of the mesh: {owner}")),
-        (None, Some((setting, field))) => {
-            let own = field.id().file == usage.workload.resource.file;
-            let at = if own { field } else { usage.workload.pod };
-            (at, format!("`{setting}` lets the process listen on {port}, a port of the mesh: {owner}"))
+        (None, Some(proof)) => {
+            let at = proof.config_map.map_or(proof.at, |map| map.reference);
+            (at, format!("`{}` lets the process listen on {port}, a port of the mesh: {owner}", proof.setting))
         }
         (None, None) => (usage.workload.pod, format!("the pod uses {port}, a port of the mesh: {owner}")),
     };
     let mut finding = Finding::new(&ReservedPort::META, usage.workload, at, message).help(HELP);
     if usage.is_udp() && port != 15053 {
-        finding =
-            finding.level(Level::Info).help("the proxy uses this port for TCP only; UDP does not collide with it");
-        return finding;
+        let help = "the proxy uses this port for TCP only, and UDP does not collide with it";
+        return finding.level(Level::Info).help(help);
     }
-    for place in renumbering.places.iter().filter(|place| place.field.loc() != at.loc()) {
-        finding = finding.related(place.field, format!("changes with it: {}", place.what));
+    if let (None, Some(proof)) = (declared, usage.proof().filter(|proof| proof.config_map.is_none())) {
+        finding.at = proof.loc();
+    }
+    let at = finding.at;
+    for place in renumbering.places.iter().filter(|place| place.loc != at) {
+        finding.related.push((place.loc, format!("changes with it: {}", place.what)));
     }
     if let (Some(to), []) = (renumbering.to, renumbering.blockers.as_slice()) {
         let count = renumbering.places.len();
@@ -100,17 +99,17 @@ fn finding(
         let title = format!("renumber {port} to {to} in {places}");
         let consequence = renumbering.doubts.join("; ");
         let change = renumbering.change.clone();
-        return finding.fix(usage.workload, Fix { title, safety: renumbering.safety(), consequence, change });
-    }
-    if usage.is_proven() {
+        finding.fix = Some(Fix { title, safety: renumbering.safety(), consequence, change });
+    } else if usage.is_proven() {
         finding.refusal = Some(renumbering.blockers.join("; "));
-        return finding;
+    } else {
+        let places = if finding.related.is_empty() { "this number" } else { "all these places" };
+        finding.help = format!(
+            "{HELP}. No setting here moves the process, so a new number alone would break it: \
+             let it listen on another port, then change {places}"
+        );
     }
-    let name = inventory.resource(usage.workload.id).name.to_string();
-    finding.help(format!(
-        "{HELP}. No setting here tells the process of {name} where to listen, and changing the number alone would not move it: \
-         let the application listen on another port, then change all these places together"
-    ))
+    finding
 }
 
 /// A probe or a setting names a reserved port that nothing else shows in use.
@@ -136,17 +135,14 @@ fn not_declared(inventory: &Inventory<'_>, reserved: &Reserved<'_>, usage: &Usag
         let ports = inventory.root(*id)?.at(&["spec", "ports"])?;
         ports.items().filter_map(|item| item.get("targetPort")).find(|target| target.as_i64() == Some(port_number))
     });
-    let mention = usage.mentions.first().filter(|mention| mention.at.id().file == usage.workload.resource.file)?;
-    let at: Field<'_> = mention.at;
-    let setting =
-        if mention.setting.is_empty() { "the command line".to_owned() } else { format!("`{}`", mention.setting) };
-    let target = target?;
+    let (target, mention) = (target?, usage.mentions.first()?);
+    let at = mention.config_map.map_or(mention.at, |map| map.reference);
     Some(
         Finding::new(
             &ReservedPort::META,
             usage.workload,
             at,
-            format!("{setting} names {port}, and a Service sends to it: a port of the mesh, {owner}"),
+            format!("{} names {port}, and a Service sends to it: a port of the mesh, {owner}", mention.name()),
         )
         .help(format!("{HELP}: let the application listen on another port, and change `targetPort` with it"))
         .related(target, "the Service sends here"),

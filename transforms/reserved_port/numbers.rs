@@ -51,6 +51,14 @@ impl<'a> Reserved<'a> {
         }
     }
 
+    /// Why there is no new number for a port.
+    pub(super) fn why_no_number(&self, port: u16) -> String {
+        match self.options.reserved_port.port_map.get(&port) {
+            Some(to) => format!("`rules.reserved-port.portMap` gives it {to}, which is taken"),
+            None => "no free port was found for it: name one in `rules.reserved-port.portMap`".to_owned(),
+        }
+    }
+
     /// The new number for a port: the configured one, or the first one from the base on that nobody uses.
     /// `None` where no number is left below the range of node ports.
     pub(super) fn new_number(&self, port: u16, used: &BTreeSet<u16>) -> Option<u16> {

@@ -1,7 +1,7 @@
 //! Resources beside the Service that name a pod's port by its number.
 
 use super::renumber::Builder;
-use crate::manifest::{Field, ResourceId, Selector};
+use crate::manifest::{Field, Inventory, ResourceId, Selector, holds_number, text_holds_number};
 
 /// Whom a resource that names the port selects.
 enum Selected {
@@ -13,6 +13,55 @@ enum Selected {
     Both,
 }
 
+/// The namespaces that a resource is about.
+enum Scope<'a> {
+    /// Its own.
+    Own,
+    /// These.
+    Named(Vec<&'a str>),
+    /// All.
+    All,
+    /// Those that labels select.
+    Labelled,
+}
+
+impl<'a> Scope<'a> {
+    /// Reads the `namespaceSelector` of a monitor.
+    fn of_monitor(spec: Field<'a>) -> Scope<'a> {
+        let Some(selector) = spec.get("namespaceSelector") else { return Scope::Own };
+        let names: Vec<&str> =
+            selector.get("matchNames").into_iter().flat_map(Field::items).filter_map(|name| name.text()).collect();
+        if selector.get("any").is_some_and(|any| any.is_true()) {
+            Scope::All
+        } else if names.is_empty() {
+            Scope::Own
+        } else {
+            Scope::Named(names)
+        }
+    }
+
+    fn holds(&self, inventory: &Inventory<'_>, id: ResourceId, other: ResourceId) -> bool {
+        match self {
+            Scope::Own => inventory.share_a_namespace(id, other),
+            Scope::Named(names) => {
+                let mut places = inventory.placements(other).iter();
+                places.any(|place| place.namespace.as_deref().is_none_or(|namespace| names.contains(&namespace)))
+            }
+            Scope::All | Scope::Labelled => true,
+        }
+    }
+}
+
+impl Selected {
+    fn and(self, other: Selected) -> Selected {
+        match (self, other) {
+            (Selected::Others, Selected::Others) => Selected::Others,
+            (Selected::Changing, Selected::Changing) => Selected::Changing,
+            _ => Selected::Both,
+        }
+    }
+}
+
 /// Adds every reference to the port.
 pub(super) fn collect(builder: &mut Builder<'_, '_>) {
     annotations(builder);
@@ -21,6 +70,7 @@ pub(super) fn collect(builder: &mut Builder<'_, '_>) {
     authorization_policies(builder);
     peer_authentications(builder);
     sidecars(builder);
+    others(builder);
 }
 
 impl<'a> Builder<'a, '_> {
@@ -28,12 +78,17 @@ impl<'a> Builder<'a, '_> {
         field.text() == Some(self.port.to_string().as_str())
     }
 
-    /// Whether a resource with this selector is about the pods that change. An empty selector means all pods.
+    /// Whether a resource with this selector is about the pods that change, among the pods of its own namespace.
     fn selected(&self, id: ResourceId, selector: &Selector<'_>) -> Selected {
+        self.selected_in(id, selector, &Scope::Own)
+    }
+
+    /// As [`Builder::selected`], among the pods of these namespaces. An empty selector means all pods.
+    fn selected_in(&self, id: ResourceId, selector: &Selector<'_>, scope: &Scope<'_>) -> Selected {
         let matching: Vec<ResourceId> = self
             .inventory
             .workloads()
-            .filter(|workload| !workload.is_fragment() && self.inventory.share_a_namespace(id, workload.id))
+            .filter(|workload| !workload.is_fragment() && scope.holds(self.inventory, id, workload.id))
             .filter(|workload| selector.matches(|label| workload.pod_label(label)))
             .map(|workload| workload.id)
             .collect();
@@ -41,8 +96,17 @@ impl<'a> Builder<'a, '_> {
         if !near.iter().any(|id| self.members.contains(id)) {
             return Selected::Others;
         }
-        let keeps = |id: &ResourceId| !self.members.contains(id) && self.usages.of(*id, self.port).is_some();
-        if selector.is_empty() || near.iter().any(keeps) { Selected::Both } else { Selected::Changing }
+        let others = selector.is_empty() || matches!(scope, Scope::Labelled) || near.iter().any(|id| self.keeps(*id));
+        if others { Selected::Both } else { Selected::Changing }
+    }
+
+    /// Whether a rule for all pods everywhere is about those that change: where they are the nearest ones that use
+    /// the port.
+    fn everybody(&self, id: ResourceId) -> Selected {
+        let users = self.inventory.workloads().map(|workload| workload.id);
+        let users: Vec<ResourceId> = users.filter(|id| self.members.contains(id) || self.keeps(*id)).collect();
+        let is_near = self.inventory.nearest(id, &users).iter().any(|id| self.members.contains(id));
+        if is_near { Selected::Both } else { Selected::Others }
     }
 }
 
@@ -61,17 +125,22 @@ fn annotations(builder: &mut Builder<'_, '_>) {
     let services = builder.services.iter().filter_map(|id| Some((*id, inventory.root(*id)?.get("metadata")?)));
     let holders: Vec<_> = pods.chain(services).collect();
     for (id, metadata) in holders {
-        for name in ANNOTATIONS {
-            let Some(field) = metadata.at(&["annotations", name]) else { continue };
-            let Some(value) = field.as_str() else { continue };
+        for (name, field) in metadata.get("annotations").into_iter().flat_map(Field::entries) {
+            let Some(value) = field.as_str().filter(|value| text_holds_number(value, builder.port)) else { continue };
+            let what = format!("the annotation `{name}` of {}", builder.name(id));
+            if !ANNOTATIONS.contains(&name.as_ref()) {
+                if name != "kubectl.kubernetes.io/last-applied-configuration" {
+                    builder.doubt(format!("{} also stands in {what}, which is left as it is", builder.port));
+                }
+                continue;
+            }
             let mut from = 0;
             for part in value.split(',') {
                 let number = part.split([':', '/']).next().unwrap_or_default();
                 let start = from + number.len() - number.trim_start().len();
                 from += part.len() + 1;
                 if number.trim() == builder.port.to_string() {
-                    let what = format!("the annotation `{name}` of {}", builder.name(id));
-                    builder.splice(field, start..start + number.trim().len(), what);
+                    builder.splice(field, start..start + number.trim().len(), what.clone());
                 }
             }
         }
@@ -95,34 +164,32 @@ fn network_policies(builder: &mut Builder<'_, '_>) {
                 continue;
             }
             let peers: Vec<Field<'_>> = rule.get("to").into_iter().flat_map(Field::items).collect();
-            let mut selected = if peers.is_empty() { Selected::Both } else { Selected::Others };
-            for peer in &peers {
-                // A peer by namespace or address may be these pods, and others too.
-                let next = match peer.get("podSelector") {
-                    Some(pods) if peer.get("namespaceSelector").is_none() => {
-                        builder.selected(id, &Selector::of_labels(pods))
-                    }
-                    _ => Selected::Both,
-                };
-                selected = match (selected, next) {
-                    (Selected::Others, next) => next,
-                    (have, Selected::Others) if peers.len() == 1 => have,
-                    (Selected::Changing, Selected::Changing) => Selected::Changing,
-                    _ => Selected::Both,
-                };
-            }
+            let all = peers.iter().map(|peer| peer_selected(builder, id, *peer));
+            let selected = all.reduce(Selected::and).unwrap_or_else(|| builder.everybody(id));
             policy_ports(builder, rule, &selected, &name);
         }
     }
 }
 
-/// True where a rule of a NetworkPolicy lets the port through by its number.
-fn holds_port(builder: &Builder<'_, '_>, rule: Field<'_>) -> bool {
-    rule.get("ports").into_iter().flat_map(Field::items).any(|item| covers(builder, item))
+/// The pods that a peer of an egress rule is about.
+fn peer_selected(builder: &Builder<'_, '_>, id: ResourceId, peer: Field<'_>) -> Selected {
+    let pods = peer.get("podSelector").map(Selector::of_labels);
+    let Some(namespaces) = peer.get("namespaceSelector") else {
+        // An `ipBlock` is for addresses outside the cluster.
+        return pods.map_or(Selected::Others, |pods| builder.selected(id, &pods));
+    };
+    let name = Selector::of_labels(namespaces).value_of("kubernetes.io/metadata.name");
+    let scope = name.map_or(Scope::Labelled, |name| Scope::Named(vec![name]));
+    builder.selected_in(id, &pods.unwrap_or_default(), &scope)
 }
 
-fn covers(builder: &Builder<'_, '_>, item: Field<'_>) -> bool {
-    let port = i64::from(builder.port);
+/// True where a rule of a NetworkPolicy lets the port through by its number.
+fn holds_port(builder: &Builder<'_, '_>, rule: Field<'_>) -> bool {
+    rule.get("ports").into_iter().flat_map(Field::items).any(|item| covers(&item, builder.port))
+}
+
+fn covers(item: &Field<'_>, port: u16) -> bool {
+    let port = i64::from(port);
     let Some(first) = item.get("port").and_then(|port| port.as_i64()) else { return false };
     let last = item.get("endPort").and_then(|port| port.as_i64()).unwrap_or(first);
     (first..=last).contains(&port)
@@ -131,15 +198,16 @@ fn covers(builder: &Builder<'_, '_>, item: Field<'_>) -> bool {
 fn policy_ports<'a>(builder: &mut Builder<'a, '_>, rule: Field<'a>, selected: &Selected, name: &str) {
     let Some(ports) = rule.get("ports") else { return };
     let to = i64::from(builder.to);
-    let items: Vec<Field<'a>> = ports.items().filter(|item| covers(builder, *item)).collect();
+    let items: Vec<Field<'a>> = ports.items().filter(|item| covers(item, builder.port)).collect();
     for item in items {
-        let last = item.get("endPort").and_then(|port| port.as_i64());
+        let is_range = item.get("endPort").is_some();
         let Some(port) = item.get("port") else { continue };
         let what = format!("a port of {name}");
         match selected {
             Selected::Others => {}
-            Selected::Changing if last.is_none() => builder.set(port, what),
-            _ if last.is_some_and(|last| (port.as_i64().unwrap_or(i64::MAX)..=last).contains(&to)) => {}
+            Selected::Changing if !is_range => builder.set(port, what),
+            // What lets both numbers through already stays as it is.
+            _ if ports.items().any(|item| covers(&item, builder.to)) => {}
             _ => {
                 let mut entry = serde_json::Map::new();
                 if let Some(protocol) = item.get("protocol").and_then(|protocol| protocol.as_str()) {
@@ -147,8 +215,10 @@ fn policy_ports<'a>(builder: &mut Builder<'a, '_>, rule: Field<'a>, selected: &S
                 }
                 entry.insert("port".to_owned(), to.into());
                 builder.change.push(ports, &[], serde_json::Value::Object(entry));
-                builder.note(ports, what);
-                builder.doubt(format!("{name} is not only for these pods: it lets both numbers through"));
+                builder.note(item, item.loc(), what);
+                if matches!(selected, Selected::Both) {
+                    builder.doubt(format!("{name} is not only for these pods: it lets both numbers through"));
+                }
             }
         }
     }
@@ -174,8 +244,12 @@ fn monitors(builder: &mut Builder<'_, '_>) {
                 continue;
             }
             let selector = spec.get("selector").map(Selector::of_labels).unwrap_or_default();
-            let selected =
-                if *of_services { services_selected(builder, id, &selector) } else { builder.selected(id, &selector) };
+            let scope = Scope::of_monitor(spec);
+            let selected = if *of_services {
+                services_selected(builder, id, &selector, &scope)
+            } else {
+                builder.selected_in(id, &selector, &scope)
+            };
             let name = builder.name(id);
             match selected {
                 Selected::Others => {}
@@ -189,11 +263,18 @@ fn monitors(builder: &mut Builder<'_, '_>) {
 }
 
 /// As [`Builder::selected`], for a selector of Services by their own labels.
-fn services_selected(builder: &Builder<'_, '_>, id: ResourceId, selector: &Selector<'_>) -> Selected {
+fn services_selected(
+    builder: &Builder<'_, '_>,
+    id: ResourceId,
+    selector: &Selector<'_>,
+    scope: &Scope<'_>,
+) -> Selected {
     let inventory = builder.inventory;
     let label = |service: ResourceId, name: &str| inventory.root(service)?.at(&["metadata", "labels", name])?.text();
-    let candidates: Vec<ResourceId> =
-        inventory.services().filter(|service| selector.matches(|name| label(*service, name))).collect();
+    let candidates: Vec<ResourceId> = inventory
+        .services()
+        .filter(|service| scope.holds(inventory, id, *service) && selector.matches(|name| label(*service, name)))
+        .collect();
     let near = inventory.nearest(id, &candidates);
     let changes = |service: &ResourceId| {
         builder.services.contains(service)
@@ -212,15 +293,26 @@ fn authorization_policies(builder: &mut Builder<'_, '_>) {
     let inventory = builder.inventory;
     for id in inventory.of_kind("security.istio.io", "AuthorizationPolicy") {
         let Some(spec) = inventory.root(id).and_then(|root| root.get("spec")) else { continue };
-        let rules = spec.get("rules").into_iter().flat_map(Field::items);
-        let to = rules.flat_map(|rule| rule.get("to").into_iter().flat_map(Field::items));
-        let lists = to.flat_map(|to| [to.at(&["operation", "ports"]), to.at(&["operation", "notPorts"])]).flatten();
+        // One with targets is for gateways and waypoints, which know Services by their own ports.
+        if spec.get("targetRef").is_some() || spec.get("targetRefs").is_some() {
+            continue;
+        }
+        let rules: Vec<Field<'_>> = spec.get("rules").into_iter().flat_map(Field::items).collect();
+        let items =
+            |key: &'static str| rules.iter().flat_map(move |rule| rule.get(key).into_iter().flat_map(Field::items));
+        let of_operations =
+            items("to").flat_map(|to| [to.at(&["operation", "ports"]), to.at(&["operation", "notPorts"])]);
+        let conditions = items("when").filter(|when| when.text_at(&["key"]) == "destination.port");
+        let of_conditions = conditions.flat_map(|when| [when.get("values"), when.get("notValues")]);
+        let lists = of_operations.chain(of_conditions).flatten();
         let lists: Vec<Field<'_>> = lists.filter(|list| list.items().any(|port| builder.is_port(port))).collect();
         if lists.is_empty() {
             continue;
         }
         let selector = spec.get("selector").map(Selector::of_labels).unwrap_or_default();
-        let selected = builder.selected(id, &selector);
+        // In the mesh's own namespace a policy is for all others too.
+        let is_root = inventory.placements(id).iter().any(|place| place.namespace.as_deref() == Some("istio-system"));
+        let selected = builder.selected_in(id, &selector, if is_root { &Scope::All } else { &Scope::Own });
         let name = builder.name(id);
         for list in lists {
             let what = format!("a port of {name}");
@@ -233,7 +325,7 @@ fn authorization_policies(builder: &mut Builder<'_, '_>) {
                 Selected::Both => {
                     let to = builder.to.to_string();
                     builder.change.push(list, &[], to);
-                    builder.note(list, what);
+                    builder.note(list, list.loc(), what);
                     builder.doubt(format!("{name} is not only for these pods: it names both numbers"));
                 }
             }
@@ -260,7 +352,7 @@ fn peer_authentications(builder: &mut Builder<'_, '_>) {
                 }
                 builder.change.insert(ports, &[&to], serde_json::json!({ "mode": mode }), &[]);
                 builder.change.remove(value);
-                builder.note(value, format!("`portLevelMtls` of {name}"));
+                builder.note(value, value.entry_loc(), format!("`portLevelMtls` of {name}"));
             }
             Selected::Both => builder.block(format!("{name} also holds for others at port {}", builder.port)),
         }
@@ -294,6 +386,38 @@ fn sidecars(builder: &mut Builder<'_, '_>) {
                     }
                 }
                 Selected::Both => builder.block(format!("{name} also holds for others at port {}", builder.port)),
+            }
+        }
+    }
+}
+
+/// Kinds that may name a pod's port in ways that are not followed: group and kind.
+const OTHERS: &[(&str, &str)] = &[
+    ("networking.istio.io", "EnvoyFilter"),
+    ("extensions.istio.io", "WasmPlugin"),
+    ("networking.istio.io", "ServiceEntry"),
+    ("cilium.io", "CiliumNetworkPolicy"),
+    ("cilium.io", "CiliumClusterwideNetworkPolicy"),
+    ("crd.projectcalico.org", "NetworkPolicy"),
+    ("crd.projectcalico.org", "GlobalNetworkPolicy"),
+    ("projectcalico.org", "NetworkPolicy"),
+    ("projectcalico.org", "GlobalNetworkPolicy"),
+];
+
+fn others(builder: &mut Builder<'_, '_>) {
+    let inventory = builder.inventory;
+    for (group, kind) in OTHERS {
+        for id in inventory.of_kind(group, kind) {
+            let Some(spec) = inventory.root(id).and_then(|root| root.get("spec")) else { continue };
+            // A ServiceEntry without pods is for what is outside.
+            let is_about_pods = *kind != "ServiceEntry" || spec.get("workloadSelector").is_some();
+            if is_about_pods
+                && holds_number(spec, builder.port)
+                && builder.members.iter().any(|member| inventory.share_a_namespace(id, *member))
+                && matches!(builder.everybody(id), Selected::Both)
+            {
+                let name = builder.name(id);
+                builder.doubt(format!("{name} also names {}, which is left as it is", builder.port));
             }
         }
     }

@@ -5,25 +5,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::numbers::Reserved;
 use super::references;
 use super::usage::{Usage, Usages, used_ports};
-use crate::manifest::{Bearing, Field, Inventory, ResourceId, Workload};
+use crate::manifest::{Bearing, Field, Inventory, ResourceId, Workload, holds_number, text_holds_number};
 use crate::rule::{Change, Safety};
+use crate::text::Loc;
 
 /// Field order of a Service's port in the Kubernetes API.
 pub(super) const SERVICE_PORT_FIELDS: &[&str] = &["name", "protocol", "appProtocol", "port", "targetPort", "nodePort"];
 
 /// A place that changes with the port.
-pub(super) struct Place<'a> {
-    pub(super) field: Field<'a>,
+pub(super) struct Place {
+    pub(super) loc: Loc,
     /// What it is, for people: "`targetPort` of Service/web".
     pub(super) what: String,
 }
 
 /// One port of a set of workloads that must change together, and all that refers to it.
-pub(super) struct Renumbering<'a> {
+pub(super) struct Renumbering {
     /// The workloads that listen there.
     pub(super) members: Vec<ResourceId>,
     pub(super) to: Option<u16>,
-    pub(super) places: Vec<Place<'a>>,
+    pub(super) places: Vec<Place>,
     pub(super) change: Change,
     /// Why nothing can be changed.
     pub(super) blockers: Vec<String>,
@@ -31,7 +32,7 @@ pub(super) struct Renumbering<'a> {
     pub(super) doubts: Vec<String>,
 }
 
-impl<'a> Renumbering<'a> {
+impl Renumbering {
     /// Whether the change needs a person.
     pub(super) fn safety(&self) -> Safety {
         if self.doubts.is_empty() { Safety::Safe } else { Safety::Unsafe }
@@ -46,8 +47,11 @@ pub(super) struct Builder<'a, 'c> {
     /// The new number; the old one where none is free, so that the places are still known.
     pub(super) to: u16,
     pub(super) members: BTreeSet<ResourceId>,
+    /// Services that select them.
     pub(super) services: BTreeSet<ResourceId>,
-    places: Vec<Place<'a>>,
+    /// Resources that change.
+    touched: BTreeSet<ResourceId>,
+    places: Vec<Place>,
     pub(super) change: Change,
     blockers: BTreeSet<String>,
     doubts: BTreeSet<String>,
@@ -58,7 +62,7 @@ pub(super) fn renumberings<'a>(
     inventory: &'a Inventory<'a>,
     usages: &Usages<'a>,
     reserved: &Reserved<'_>,
-) -> Vec<(u16, Renumbering<'a>)> {
+) -> Vec<(u16, Renumbering)> {
     let mut done: BTreeSet<(ResourceId, u16)> = BTreeSet::new();
     // Numbers that ports of the same pods have been given already.
     let mut given: BTreeMap<ResourceId, BTreeSet<u16>> = BTreeMap::new();
@@ -74,6 +78,7 @@ pub(super) fn renumberings<'a>(
             to: *port,
             members: BTreeSet::new(),
             services: BTreeSet::new(),
+            touched: BTreeSet::new(),
             places: Vec::new(),
             change: Change::default(),
             blockers: BTreeSet::new(),
@@ -88,7 +93,7 @@ pub(super) fn renumberings<'a>(
         let to = reserved.new_number(*port, &used);
         match to {
             Some(to) => builder.to = to,
-            None => builder.block("no free port was found for it: name one in `rules.reserved-port.portMap`"),
+            None => builder.block(reserved.why_no_number(*port)),
         }
         builder.collect();
         for member in &builder.members {
@@ -122,17 +127,26 @@ impl<'a> Builder<'a, '_> {
         } else {
             self.change.set(field, to)
         }
-        self.places.push(Place { field, what });
+        self.note(field, field.loc(), what);
     }
 
     /// A range of the field's text becomes the new number.
     pub(super) fn splice(&mut self, field: Field<'a>, range: std::ops::Range<usize>, what: String) {
-        self.change.splice(field, range, self.to.to_string());
-        self.places.push(Place { field, what });
+        let loc = field.source_span(range.clone()).map_or(field.loc(), |span| Loc { span, ..field.loc() });
+        if self.note(field, loc, what) {
+            self.change.splice(field, range, self.to.to_string());
+        }
     }
 
-    pub(super) fn note(&mut self, field: Field<'a>, what: String) {
-        self.places.push(Place { field, what });
+    /// Adds a place of the field's resource; false where it is known already, as part of a ConfigMap that several
+    /// workloads read is.
+    pub(super) fn note(&mut self, field: Field<'a>, loc: Loc, what: String) -> bool {
+        self.touched.extend(self.inventory.enclosing(field.id()));
+        let is_new = !self.places.iter().any(|place| place.loc == loc);
+        if is_new {
+            self.places.push(Place { loc, what });
+        }
+        is_new
     }
 
     /// Adds the workload, and all that share a Service or a ConfigMap with it in a way that binds them to one number.
@@ -145,7 +159,7 @@ impl<'a> Builder<'a, '_> {
             let Some(workload) = self.inventory.workload(id) else { continue };
             let services = self.inventory.services_of(workload);
             for service in services.possible {
-                if self.numeric_targets(service).next().is_none() || !self.services.insert(service) {
+                if !self.services.insert(service) || self.numeric_targets(service).next().is_none() {
                     continue;
                 }
                 if !services.certain.contains(&service) {
@@ -156,28 +170,31 @@ impl<'a> Builder<'a, '_> {
                     self.join(other, service, &mut queue);
                 }
             }
-            let maps: BTreeSet<ResourceId> = self
-                .usage(id)
-                .into_iter()
-                .flat_map(|usage| {
-                    let told = usage.mentions.iter().filter(|mention| mention.bearing <= Bearing::Local);
-                    told.filter_map(|mention| mention.config_map).collect::<Vec<_>>()
-                })
-                .collect();
-            for map in maps {
-                let users = self.inventory.users_of(map);
-                for other in users.possible {
-                    if !self.is_part_of_a_member(other) {
-                        self.join(other, map, &mut queue);
-                    }
-                }
-                if self.inventory.root(map).and_then(|root| root.get("immutable")).is_some_and(|field| field.is_true())
-                {
-                    let name = self.name(map);
-                    self.block(format!("{name} is immutable: it needs a new name"));
-                }
+            let mentions = self.usage(id).into_iter().flat_map(|usage| &usage.mentions);
+            let told = mentions.filter(|mention| mention.bearing <= Bearing::Local);
+            let maps: BTreeMap<ResourceId, bool> =
+                told.filter_map(|mention| mention.config_map).map(|map| (map.id, map.is_certain)).collect();
+            for (map, is_certain) in maps {
+                self.config_map(map, is_certain, &mut queue);
             }
         }
+    }
+
+    /// A ConfigMap gives a member its number, and whoever else reads it.
+    fn config_map(&mut self, map: ResourceId, is_certain: bool, queue: &mut Vec<ResourceId>) {
+        let name = self.name(map);
+        for other in self.inventory.users_of(map).possible {
+            if !self.is_part_of_a_member(other) {
+                self.join(other, map, queue);
+            }
+        }
+        if self.inventory.root(map).and_then(|root| root.get("immutable")).is_some_and(|field| field.is_true()) {
+            self.block(format!("{name} is immutable: it needs a new name"));
+        }
+        if !is_certain {
+            self.doubt(format!("{name} may be meant for other pods"));
+        }
+        self.doubt(format!("pods read {name} when they start, and a rollback of the pods does not undo it"));
     }
 
     /// A kustomize patch of a member reads what the member reads.
@@ -195,8 +212,19 @@ impl<'a> Builder<'a, '_> {
             queue.push(other);
             return;
         }
+        let keeps = self.keeps(other);
         let (through, other) = (self.name(through), self.name(other));
-        self.block(format!("{through} also belongs to {other}, which does not use port {}", self.port));
+        self.block(if keeps {
+            format!("{through} also belongs to {other}, which keeps port {} outside the mesh", self.port)
+        } else {
+            format!("{through} also belongs to {other}, which does not use port {}", self.port)
+        });
+    }
+
+    /// True for a workload that uses the port and does not change.
+    pub(super) fn keeps(&self, id: ResourceId) -> bool {
+        let uses = |workload| used_ports(self.inventory, workload).contains(&self.port);
+        !self.members.contains(&id) && self.inventory.workload(id).is_some_and(uses)
     }
 
     fn usage(&self, id: ResourceId) -> Option<&Usage<'a>> {
@@ -225,6 +253,9 @@ impl<'a> Builder<'a, '_> {
             self.service(id);
         }
         references::collect(self);
+        for id in self.touched.clone() {
+            self.patches(id);
+        }
     }
 
     fn workload(&mut self, workload: Workload<'a>) {
@@ -234,21 +265,19 @@ impl<'a> Builder<'a, '_> {
         if !usage.is_proven() {
             self.block(format!("nothing in {name} tells the process where to listen"));
         }
-        if let Some(reason) = self.inventory.whole(workload).into_iter().find_map(Workload::not_ours) {
+        if workload.resource.is_fragment {
+            self.block(format!("{name} here is a kustomize patch: change it together with what it patches"));
+        }
+        if let Some(reason) = self.inventory.not_ours(workload.id) {
             self.block(format!("{name}: {reason}"));
         }
-        if let Some(reason) = workload.immutable() {
-            self.doubt(format!("{reason}: delete and create {name} anew"));
+        match (workload.immutable(), workload.resource.name.kind.as_str()) {
+            (Some(reason), "Pod" | "Job") => self.doubt(format!("{reason}: delete and create {name} anew")),
+            (Some(reason), _) => self.doubt(reason),
+            (None, _) => {}
         }
         if let Some((one, other)) = self.inventory.disagreement(workload.id) {
             self.block(format!("{one} and {other} both deploy {name}, one of them outside the mesh"));
-        }
-        for part in self.inventory.whole(workload).into_iter().filter(|part| part.id != workload.id) {
-            if !used_ports(self.inventory, part).contains(&self.port) {
-                continue;
-            }
-            let file = self.inventory.file_name(part.resource.file);
-            self.block(format!("the kustomize patch {file} uses port {} too", self.port));
         }
         if self.inventory.may_be_patched_unseen(workload, &["containers", "initContainers"]) {
             self.doubt(format!("a kustomization may patch the containers of {name}"));
@@ -265,50 +294,70 @@ impl<'a> Builder<'a, '_> {
             self.set(*field, format!("`{probe}` of {name}"));
         }
         for mention in &usage.mentions {
-            let setting = if mention.setting.is_empty() { "the command line" } else { &mention.setting };
-            let holder = mention.config_map.map_or_else(|| name.clone(), |map| self.name(map));
+            let setting = mention.name();
+            let holder = mention.config_map.map_or_else(|| name.clone(), |map| self.name(map.id));
             if mention.bearing == Bearing::Unclear {
-                self.doubt(format!("{} also stands in `{setting}` of {holder}, which is left as it is", self.port));
+                self.doubt(format!("{} also stands in {setting} of {holder}, which is left as it is", self.port));
                 continue;
             }
-            self.splice(mention.at, mention.range.clone(), format!("`{setting}` of {holder}"));
+            self.splice(mention.at, mention.range.clone(), format!("{setting} of {holder}"));
         }
-        if self.services.is_empty() && self.inventory.services_of(workload).possible.is_empty() && !is_knative(workload)
-        {
-            self.doubt(format!(
-                "no Service here selects the pods of {name}; one elsewhere that sends to port {} would have to follow",
-                self.port
-            ));
+        if self.inventory.services_of(workload).possible.is_empty() && !is_knative(workload) {
+            self.doubt(format!("no Service here selects the pods of {name}; clients elsewhere would have to follow"));
         }
     }
 
     fn service(&mut self, id: ResourceId) {
         let name = self.name(id);
         let Some(root) = self.inventory.root(id) else { return };
-        if root.at(&["metadata", "ownerReferences"]).is_some_and(|owners| owners.items().next().is_some()) {
-            self.block(format!("{name} has ownerReferences: change the resource that made it"));
+        let items: Vec<Field<'a>> = self.numeric_targets(id).collect();
+        if !items.is_empty()
+            && let Some(reason) = self.inventory.not_ours(id)
+        {
+            self.block(format!("{name}: {reason}"));
         }
-        let headless = root.text_at(&["spec", "clusterIP"]) == "None";
-        for item in self.numeric_targets(id) {
-            if headless {
-                self.doubt(format!(
-                    "{name} is headless: its clients connect to port {} of the pods and must follow",
-                    self.port
-                ));
-            }
+        if root.text_at(&["spec", "clusterIP"]) == "None" && (!items.is_empty() || self.sends_by_name(root)) {
+            self.doubt(format!(
+                "{name} is headless: its clients connect to port {} of the pods and must follow",
+                self.port
+            ));
+        }
+        for item in items {
             match item.get("targetPort").filter(|target| !target.is_null()) {
                 Some(target) => self.set(target, format!("`targetPort` of {name}")),
                 None => {
                     let to = self.to;
                     self.change.insert(item, &["targetPort"], to, SERVICE_PORT_FIELDS);
-                    self.note(item, format!("`targetPort` of {name}"));
+                    self.note(item, item.loc(), format!("`targetPort` of {name}"));
                 }
             }
         }
     }
 
-    fn finish(mut self, to: Option<u16>) -> Renumbering<'a> {
-        self.places.sort_by_key(|place| place.field.loc());
+    /// True when a Service sends to the port by one of its names, or lists no ports at all.
+    fn sends_by_name(&self, service: Field<'_>) -> bool {
+        let usages = self.members.iter().filter_map(|id| self.usage(*id));
+        let names: Vec<&str> = usages.flat_map(Usage::names).collect();
+        let ports = service.at(&["spec", "ports"]).into_iter().flat_map(Field::items);
+        let targets: Vec<&str> = ports.map(|item| item.text_at(&["targetPort"])).collect();
+        targets.is_empty() || targets.iter().any(|target| names.contains(target))
+    }
+
+    /// A kustomize patch that holds the number would bring it back.
+    fn patches(&mut self, id: ResourceId) {
+        let (inventory, port) = (self.inventory, self.port);
+        let holding =
+            inventory.patches_with(id, |patch| holds_number(patch, port), |text| text_holds_number(text, port));
+        for file in holding {
+            self.block(format!("a kustomize patch in {} names port {port} too", inventory.file_name(file)));
+        }
+        if inventory.may_be_changed_unseen(id) {
+            self.doubt(format!("a kustomization may change {} in a way that can't be seen here", self.name(id)));
+        }
+    }
+
+    fn finish(mut self, to: Option<u16>) -> Renumbering {
+        self.places.sort_by_key(|place| place.loc);
         Renumbering {
             members: self.members.into_iter().collect(),
             to,

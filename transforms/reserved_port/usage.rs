@@ -34,10 +34,15 @@ impl<'a> Usage<'a> {
         !self.declared.is_empty() || self.proof().is_some()
     }
 
-    /// True when only UDP ports are declared, and nothing else is known.
+    /// True when all that declares the port declares it for UDP.
     pub(super) fn is_udp(&self) -> bool {
         let udp = |port: &Field<'_>| port.text_at(&["protocol"]) == "UDP";
-        self.proof().is_none() && !self.declared.is_empty() && self.declared.iter().all(udp)
+        !self.declared.is_empty() && self.declared.iter().all(udp)
+    }
+
+    /// The names under which containers declare it.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.declared.iter().map(|port| port.text_at(&["name"])).filter(|name| !name.is_empty())
     }
 }
 

@@ -179,6 +179,12 @@ impl Kustomizations {
         changers.filter_map(|changer| Some((*changer, self.by_file.get(changer)?)))
     }
 
+    /// The kustomizations with a patch written into them that may change what is in `file`, each with its patches.
+    pub(super) fn inline_patches(&self, file: FileId) -> impl Iterator<Item = (FileId, &[String])> {
+        let changers = self.changers.get(&file).into_iter().flatten();
+        changers.filter_map(|changer| Some((*changer, self.by_file.get(changer)?.inline.as_slice())))
+    }
+
     /// Where a resource of `file` is deployed that names the namespace `own` itself.
     pub(super) fn placements(&self, file: FileId, own: Option<&str>) -> Vec<Placement> {
         let own = || own.map(str::to_owned);

@@ -60,18 +60,37 @@ pub(super) fn numbers(text: &str) -> Vec<Number> {
     numbers
 }
 
-/// The host in front of a number: what stands before its `:`.
+/// The host in front of a number: what stands before its `:`, or between `/dev/tcp/` and its `/`.
 fn host(before: &str) -> Host {
+    if let Some(name) = before.strip_suffix('/').and_then(|path| Some(path.rsplit_once("/dev/tcp/")?.1)) {
+        return classify(name);
+    }
     let Some(before) = before.strip_suffix(':') else { return Host::None };
-    let host = match before.strip_suffix(']') {
-        Some(inside) => inside.rsplit('[').next().unwrap_or_default(),
+    match before.strip_suffix(']') {
+        Some(inside) => classify(inside.rsplit('[').next().unwrap_or_default()),
         None => {
             let is_host = |c: char| c.is_alphanumeric() || "-_.*+$(){}".contains(c);
             let start =
                 before.char_indices().rev().take_while(|(_, c)| is_host(*c)).last().map_or(before.len(), |(i, _)| i);
-            &before[start..]
+            classify(&before[start..])
         }
-    };
+    }
+}
+
+/// Whose a port is by the value of the setting that gives its host: a name, an address, a URL.
+pub(super) fn host_of(value: &str) -> Host {
+    let rest = value.split_once("://").map_or(value, |(_, rest)| rest);
+    let rest = rest.split(['/', '?']).next().unwrap_or_default();
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    match rest.strip_prefix('[') {
+        Some(inside) => classify(inside.split(']').next().unwrap_or_default()),
+        None if rest.matches(':').count() > 1 => classify(rest),
+        None => classify(rest.split(':').next().unwrap_or_default()),
+    }
+}
+
+/// What a host is.
+fn classify(host: &str) -> Host {
     match host {
         // `key: 15001` has a blank behind the colon and never comes here.
         "" | "0.0.0.0" | "::" | "*" | "+" => Host::Any,
@@ -105,7 +124,25 @@ mod tests {
         assert_eq!(of("redis://cache.shop:15001/0"), [(15001, Host::Foreign)]);
         assert_eq!(of("$(POD_IP):15001"), [(15001, Host::Any)]);
         assert_eq!(of("${HOST}:15001"), [(15001, Host::Unknown)]);
+        assert_eq!(of("</dev/tcp/127.0.0.1/15001"), [(15001, Host::Loopback)]);
         assert_eq!(of("8080:15001"), [(8080, Host::None), (15001, Host::Unknown)]);
+    }
+
+    #[test]
+    fn hosts_beside_a_port_are_names_addresses_and_urls() {
+        for (value, host) in [
+            ("0.0.0.0", Host::Any),
+            ("", Host::Any),
+            ("[::]:1", Host::Any),
+            ("localhost", Host::Loopback),
+            ("http://127.0.0.1:80/x", Host::Loopback),
+            ("amqp://user@queue:1/", Host::Foreign),
+            ("fd00::1", Host::Foreign),
+            ("cart", Host::Foreign),
+            ("$(CART_HOST)", Host::Unknown),
+        ] {
+            assert_eq!(host_of(value), host, "{value}");
+        }
     }
 
     #[test]

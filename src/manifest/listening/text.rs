@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::address::{Host, numbers};
+use super::address::{self, Host, Number, numbers};
 use super::key;
 use super::words;
 use crate::yaml::{Node, parse_text};
@@ -21,21 +21,31 @@ pub(super) struct Entry {
 
 /// The ports in the text of a file that is called `name`, as far as they are `wanted`.
 pub(super) fn entries(name: &str, text: &str, wanted: &dyn Fn(u16) -> bool) -> Vec<Entry> {
-    let structured = [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
-        || !name.contains('.') && text.trim_start().starts_with(['{', '-']);
-    let document = structured.then(|| parse_text(text).ok().flatten()).flatten();
+    if !numbers(text).iter().any(|number| wanted(number.port)) {
+        return Vec::new();
+    }
+    let file = name.rsplit('/').next().unwrap_or_default();
+    let is_structured = [".yaml", ".yml", ".json"].iter().any(|end| file.ends_with(end));
+    let document = (is_structured || !file.contains('.')).then(|| parse_text(text).ok().flatten()).flatten();
     match document {
         Some(document) if !document.root().kind().is_scalar() => {
             let mut entries = Vec::new();
             walk(document.root(), &mut Vec::new(), None, wanted, &mut entries);
             entries
         }
+        // Without its structure, the names in a YAML file say nothing.
+        _ if is_structured => {
+            let found = numbers(text).into_iter().filter(|number| wanted(number.port));
+            let entry =
+                |found: Number| Entry { name: String::new(), range: found.range, port: found.port, host: found.host };
+            found.map(entry).collect()
+        }
         _ => lines(text, wanted),
     }
 }
 
 /// Host keys that stand beside a port.
-const HOSTS: &[&str] = &["host", "hostname", "address", "addr", "ip", "server"];
+const HOSTS: &[&str] = &["host", "hostname", "address", "addr", "ip", "server", "url", "uri"];
 
 fn walk(
     node: Node<'_>,
@@ -58,9 +68,20 @@ fn walk(
             let Some(span) = node.source_span(number.range.clone()) else { continue };
             let beside = host.filter(|_| number.host == Host::None && number.range.len() == text.len());
             let host = beside.map_or(number.host, |host| host_of(host, path));
-            let name = path[path.len().saturating_sub(3)..].join(".");
+            let name = name_of(path);
             found.push(Entry { name, range: span.range(), port: number.port, host });
         }
+    }
+}
+
+/// The last keys of a path. Envoy has one form for its own addresses and for those of others: what they are the
+/// addresses of stands further up.
+fn name_of(path: &[String]) -> String {
+    let last = &path[path.len().saturating_sub(3)..];
+    let of = ["clusters", "listeners", "admin"];
+    match path.iter().find(|key| of.contains(&key.as_str())) {
+        Some(of) if path.len() > 3 && last[1] == "socket_address" => format!("{of}.{}", last[1..].join(".")),
+        _ => last.join("."),
     }
 }
 
@@ -70,17 +91,18 @@ fn host_of(host: &str, path: &[String]) -> Host {
         let key = key.to_ascii_lowercase();
         ["listen", "admin", "bind", "metrics", "server"].iter().any(|word| key.contains(word))
     });
-    match numbers(&format!("{host}:1")).last().map(|number| number.host) {
-        Some(Host::Loopback) if of_a_listener => Host::Any,
-        Some(host) => host,
-        None => Host::Unknown,
+    match address::host_of(host) {
+        Host::Loopback if of_a_listener && !path.iter().any(|key| key == "clusters") => Host::Any,
+        host => host,
     }
 }
 
-/// Properties, ini, nginx, scripts: a setting a line.
+/// Properties, ini, nginx, scripts: a setting a line, or a statement that ends with `;` in a file with blocks.
 fn lines(text: &str, wanted: &dyn Fn(u16) -> bool) -> Vec<Entry> {
+    let has_blocks = text.lines().any(|line| line.trim_end().ends_with('{'));
     let mut entries = Vec::new();
     let mut section = String::new();
+    let mut blocks: Vec<&str> = Vec::new();
     let mut from = 0;
     for line in text.split_inclusive('\n') {
         let (start, content) = (from + line.len() - line.trim_start().len(), line.trim());
@@ -88,36 +110,57 @@ fn lines(text: &str, wanted: &dyn Fn(u16) -> bool) -> Vec<Entry> {
         if content.starts_with(['#', ';', '!']) || content.starts_with("//") {
             continue;
         }
+        let content = content.split(" #").next().unwrap_or_default();
         if content.starts_with('[') && content.ends_with(']') && numbers(content).is_empty() {
             section = content.trim_matches(['[', ']']).to_owned();
             continue;
         }
-        let mut add = |name: &str, at: usize, value: &str| {
-            for number in numbers(value).into_iter().filter(|number| wanted(number.port)) {
-                let name = if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
-                let range = start + at + number.range.start..start + at + number.range.end;
-                entries.push(Entry { name, range, port: number.port, host: number.host });
+        let mut rest = content;
+        while !rest.is_empty() {
+            let end = if has_blocks { rest.find(['{', '}', ';']).unwrap_or(rest.len()) } else { rest.len() };
+            let (part, sign) = (&rest[..end], rest[end..].chars().next());
+            let at = start + content.len() - rest.len();
+            let above = blocks.iter().rev().take(2).rev().copied();
+            let above: Vec<&str> =
+                Some(section.as_str()).filter(|text| !text.is_empty()).into_iter().chain(above).collect();
+            statement(part, at, &above, wanted, &mut entries);
+            match sign {
+                Some('{') => blocks.push(part.split_whitespace().next().unwrap_or_default()),
+                Some('}') => drop(blocks.pop()),
+                _ => {}
             }
-        };
-        let name_end =
-            content.find(|c: char| !(c.is_ascii_alphanumeric() || "._-\"".contains(c))).unwrap_or(content.len());
-        let (name, rest) = content.split_at(name_end);
-        let sign = rest.trim_start();
-        let is_setting = !name.is_empty() && !name.starts_with('-') && sign.starts_with(['=', ':']);
-        let is_directive = matches!(name, "listen" | "port" | "bind" | "Listen" | "server");
-        if is_setting || is_directive {
-            add(name.trim_matches('"'), name_end, rest);
-        } else {
-            for setting in words::settings(&[content]) {
-                let value = &content[setting.value.clone()];
-                add(setting.name, setting.value.start, value);
-            }
+            rest = rest.get(end + 1..).unwrap_or_default();
         }
     }
     entries
 }
 
-/// What the name of an entry says; of a nested one the last two parts count.
+/// The ports of one statement that starts at `at` in the text, below blocks or sections with these names.
+fn statement(text: &str, at: usize, above: &[&str], wanted: &dyn Fn(u16) -> bool, entries: &mut Vec<Entry>) {
+    let content = text.trim_start();
+    let start = at + text.len() - content.len();
+    let mut add = |name: &str, from: usize, value: &str| {
+        for number in numbers(value).into_iter().filter(|number| wanted(number.port)) {
+            let name = above.iter().copied().chain([name]).filter(|part| !part.is_empty()).collect::<Vec<_>>();
+            let name = if name.len() == above.len() { String::new() } else { name.join(".") };
+            let range = start + from + number.range.start..start + from + number.range.end;
+            entries.push(Entry { name, range, port: number.port, host: number.host });
+        }
+    };
+    let name_end = content.find(|c: char| !(c.is_ascii_alphanumeric() || "._-\"".contains(c))).unwrap_or(content.len());
+    let (name, rest) = content.split_at(name_end);
+    let is_setting = !name.is_empty() && !name.starts_with('-') && rest.trim_start().starts_with(['=', ':']);
+    let is_directive = matches!(name, "listen" | "port" | "bind" | "Listen" | "server");
+    if is_setting || is_directive {
+        add(name.trim_matches('"'), name_end, rest);
+    } else {
+        for setting in words::settings(&[content]) {
+            add(setting.name, setting.value.start, &content[setting.value.clone()]);
+        }
+    }
+}
+
+/// What the name of an entry says.
 pub(super) fn meaning(name: &str) -> key::Meaning {
     key::meaning(&key::words(name))
 }
@@ -135,6 +178,27 @@ mod tests {
     }
 
     #[test]
+    fn blocks_and_sections_name_what_is_in_them() {
+        assert_eq!(
+            of("a.conf", "upstream cart { server cart:1; }\nserver {\n  listen 2; # 3\n}\n"),
+            [("upstream.server".into(), 1, Host::Foreign), ("server.listen".into(), 2, Host::None)]
+        );
+        assert_eq!(
+            of("a.conf", "redis {\n  port = 1\n}\nport = 2\n")
+                .iter()
+                .map(|(name, ..)| name.as_str())
+                .collect::<Vec<_>>(),
+            ["redis.port", "port"]
+        );
+        assert_eq!(of("my.cnf", "[client]\nport=1\n"), [("client.port".into(), 1, Host::None)]);
+        assert_eq!(
+            of("two.yaml", "redis:\n  port: 1\n---\na: 2\n").iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>(),
+            ["", ""]
+        );
+        assert_eq!(of("settings", "queue:\n  port: 1\n"), [("queue.port".into(), 1, Host::None)]);
+    }
+
+    #[test]
     fn files_have_settings() {
         assert_eq!(
             of("application.properties", "# 1\nserver.port=15001\n"),
@@ -147,10 +211,7 @@ mod tests {
         let yaml = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 15000}}}\nredis: {host: cache, port: 6379}\n";
         assert_eq!(
             of("envoy.yaml", yaml),
-            [
-                ("address.socket_address.port_value".into(), 15000, Host::Any),
-                ("redis.port".into(), 6379, Host::Foreign),
-            ]
+            [("admin.socket_address.port_value".into(), 15000, Host::Any), ("redis.port".into(), 6379, Host::Foreign),]
         );
     }
 }

@@ -106,14 +106,15 @@ impl Renderer<'_> {
     }
 
     /// The entry that a new key stands behind: the last one that comes before it in the usual order, else the last
-    /// one of all; `None` where it comes before one that is there and behind none.
+    /// one of all; `None` where it comes before one that is there, behind none, and lines can stand above them all.
     fn anchor_entry(&self, entries: &[(u32, u32)], key: &NewKey) -> Option<usize> {
         let last = entries.len() - 1;
         let Some(rank) = key.order.iter().position(|name| *name == key.name) else { return Some(last) };
         let (before, after) = (&key.order[..rank], &key.order[rank + 1..]);
         let is_one_of = |names: &[&str], entry: &(u32, u32)| names.contains(&&*self.layout.doc.key_name(entry.0));
         let behind = entries.iter().rposition(|entry| is_one_of(before, entry));
-        let comes_first = || entries.iter().any(|entry| is_one_of(after, entry));
+        let starts_line = || self.layout.is_first_on_line(self.layout.entry_start(entries[0].0));
+        let comes_first = || starts_line() && entries.iter().any(|entry| is_one_of(after, entry));
         behind.or_else(|| (!comes_first()).then_some(last))
     }
 

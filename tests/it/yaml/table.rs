@@ -187,6 +187,20 @@ fn insertions(t: &mut Table) {
         [ordered("/0/targetPort", 81, ORDER), ordered("/0/port", 80, ORDER)],
         "- name: a\n  port: 80\n  targetPort: 81\n  x: 1\n",
     );
+    t.check(
+        "in order, in front of all",
+        "a:\n  # about x\n  port: 1\n",
+        ordered("/a/name", "n", ORDER),
+        "a:\n  name: n\n  # about x\n  port: 1\n",
+    );
+    t.check(
+        "in order, but no line starts there",
+        "- port: 1\n",
+        ordered("/0/name", "n", ORDER),
+        "- port: 1\n  name: n\n",
+    );
+    t.check("in order, beside others", "- x: 1\n", ordered("/0/name", "n", ORDER), "- x: 1\n  name: n\n");
+    t.check("a line with its break", "a: 1\n", insert("/b", "x: 2\n"), "a: 1\nb: |\n  x: 2\n");
     t.check("below a dash", "- a: 1\n", insert("/0/b", 2), "- a: 1\n  b: 2\n");
     t.check("below a wide dash", "-   a: 1\n", insert("/0/b", 2), "-   a: 1\n    b: 2\n");
     t.check("below nested dashes", "- - a: 1\n", insert("/0/0/b", 2), "- - a: 1\n    b: 2\n");
@@ -240,6 +254,9 @@ fn parents(t: &mut Table) {
     t.check("braces as document: JSON as far as one can see", "{}\n", insert("/a", 1), "{\"a\": 1}\n");
     t.check("brackets", "list: []\n", push("/list", "x"), "list:\n- x\n");
     t.check("brackets, wide neighbours", "a:\n  - b\nlist: []\n", push("/list", "x"), "a:\n  - b\nlist:\n  - x\n");
+    t.check("item in the quotes of the others", "- 'a'\n- 'b'\n", push("", "it's"), "- 'a'\n- 'b'\n- 'it''s'\n");
+    t.check("item in a row, in the quotes of the others", "[\"a\"]\n", push("", "b"), "[\"a\", \"b\"]\n");
+    t.check("item among others of several kinds", "[\"a\", b]\n", push("", "c"), "[\"a\", b, c]\n");
     t.check("missing list", "a: 1\n", push("/list", json!({"k": 1, "m": 2})), "a: 1\nlist:\n- k: 1\n  m: 2\n");
     t.check("null list", "list:\n", push("/list", "x"), "list:\n- x\n");
     t.check("braces in flow", "{a: {}}\n", insert("/a/b", 1), "{a: {b: 1}}\n");
