@@ -1,18 +1,21 @@
 //! A whole command: reads, runs the engine, writes, reports. The exit codes are decided here.
 
+mod choices;
+
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write as _};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Cli, Color, Command, Format, LevelName, ProfileName};
-use crate::config::{Options, Profile};
+use crate::cli::{Cli, Color, Command, Format};
 use crate::engine::{self, Outcome, Settings, Status};
 use crate::io::files::reason;
-use crate::io::{files, stream, write};
+use crate::io::{configuration, files, stream, write};
 use crate::report::{self, View, visible};
-use crate::rule::{Level, Transform};
+use crate::rule::Level;
+use crate::spelling;
 use crate::transforms;
+use choices::Choices;
 
 /// Nothing to do.
 const CLEAN: u8 = 0;
@@ -28,9 +31,9 @@ pub fn run(cli: &Cli) -> u8 {
     match &cli.command {
         Some(Command::Rules) => print(report::explain::list(transforms::ALL).as_bytes()),
         Some(Command::Explain { rule }) => explain(rule),
-        None => match rules(cli) {
-            Ok(rules) => fix(cli, rules),
-            Err(problem) => fail(&problem),
+        None => match Choices::new(cli) {
+            Ok(choices) => fix(cli, &choices),
+            Err(problems) => problems.iter().map(|problem| fail(problem)).last().unwrap_or(USAGE),
         },
     }
 }
@@ -44,36 +47,27 @@ fn explain(name: &str) -> u8 {
 
 fn unknown_rule(name: &str) -> String {
     let names = transforms::ALL.iter().map(|rule| rule.meta().name);
-    match report::explain::suggestion(name, names) {
+    match spelling::suggestion(name, names) {
         Some(near) => format!("there is no rule `{name}`; did you mean `{near}`?"),
         None => format!("there is no rule `{name}`; `meshfix rules` lists them"),
     }
 }
 
-/// The rules that `--select` and `--ignore` leave.
-fn rules(cli: &Cli) -> Result<Vec<&'static dyn Transform>, String> {
-    let known = |name: &String| transforms::ALL.iter().any(|rule| rule.meta().name == name);
-    let none = cli.select.iter().any(|name| name == "none");
-    let mut names = cli.select.iter().filter(|name| *name != "none").chain(&cli.ignore);
-    if let Some(name) = names.find(|name| !known(name)) {
-        return Err(unknown_rule(name));
-    }
-    let chosen = |rule: &&&'static dyn Transform| {
-        let name = rule.meta().name;
-        let has = |names: &[String]| names.iter().any(|have| have == name);
-        (cli.select.is_empty() || has(&cli.select)) && !has(&cli.ignore)
-    };
-    Ok(transforms::ALL.iter().filter(|_| !none).filter(chosen).copied().collect())
-}
-
-fn fix(cli: &Cli, rules: Vec<&'static dyn Transform>) -> u8 {
-    let profile = match cli.profile {
-        ProfileName::Seed => Profile::Seed,
-        ProfileName::Istio => Profile::Istio,
-    };
-    let options = Options { profile, ..Options::default() };
+fn fix(cli: &Cli, choices: &Choices) -> u8 {
     let sabotage = std::env::var_os("MESHFIX_TEST_SABOTAGE").is_some() && cfg!(debug_assertions);
-    let settings = Settings { rules, options: &options, unsafe_fixes: cli.r#unsafe, sabotage };
+    let settings = Settings {
+        rules: choices.rules.clone(),
+        options: &choices.options,
+        unsafe_fixes: choices.unsafe_fixes,
+        sabotage,
+    };
+    if cli.verbose {
+        let used = match &choices.configuration {
+            Some(name) => format!("configuration: {}\n", visible(name)),
+            None => format!("configuration: no {}, all options have their defaults\n", configuration::NAME),
+        };
+        Log { cli }.say(&used);
+    }
     let dash = Path::new("-");
     let flags = cli.write || cli.check;
     let piped = cli.paths.is_empty() && std::env::args_os().len() == 1 && !io::stdin().is_terminal();
@@ -94,11 +88,11 @@ fn fix(cli: &Cli, rules: Vec<&'static dyn Transform>) -> u8 {
         );
     }
     let paths = if cli.paths.is_empty() { &here[..] } else { &cli.paths };
-    tree(cli, &settings, paths)
+    tree(cli, &settings, choices.fail_on, paths)
 }
 
 /// Fixes files.
-fn tree(cli: &Cli, settings: &Settings<'_>, paths: &[PathBuf]) -> u8 {
+fn tree(cli: &Cli, settings: &Settings<'_>, fail_on: Level, paths: &[PathBuf]) -> u8 {
     let threads = cli.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let workspace = files::read(paths, threads, cli.max_file_size.clamp(1, 1024) << 20);
     let files::Workspace { files, paths, skipped, errors } = workspace;
@@ -123,15 +117,10 @@ fn tree(cli: &Cli, settings: &Settings<'_>, paths: &[PathBuf]) -> u8 {
     if !errors.is_empty() || !failures.is_empty() {
         return USAGE;
     }
-    exit_code(cli, &outcome, !outcome.changed.is_empty() && !cli.write)
+    exit_code(cli, fail_on, &outcome, !outcome.changed.is_empty() && !cli.write)
 }
 
-fn exit_code(cli: &Cli, outcome: &Outcome, pending: bool) -> u8 {
-    let level = match cli.fail_on {
-        LevelName::Error => Level::Error,
-        LevelName::Warning => Level::Warning,
-        LevelName::Info => Level::Info,
-    };
+fn exit_code(cli: &Cli, level: Level, outcome: &Outcome, pending: bool) -> u8 {
     if !outcome.internal.is_empty() {
         INTERNAL
     } else if !cli.exit_zero && (pending || outcome.has_open(level)) {

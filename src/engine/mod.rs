@@ -108,6 +108,7 @@ fn check(files: &[SourceFile], settings: &Settings<'_>) -> Vec<Finding> {
     }
     findings.retain(|finding| !is_ignored(&inventory, finding));
     findings.iter_mut().for_each(|finding| refuse_what_others_decide(&inventory, finding));
+    findings.iter_mut().for_each(|finding| decide_safety(&inventory, finding));
     findings.sort_by(|a, b| (a.at, a.rule, &a.path).cmp(&(b.at, b.rule, &b.path)));
     findings
 }
@@ -129,6 +130,15 @@ fn refuse_what_others_decide(inventory: &Inventory<'_>, finding: &mut Finding) {
                 "{one} and {other} both deploy it, one of them into a namespace outside the mesh; patch it in the other one"
             )
         });
+    }
+}
+
+/// A team may have decided how safe a rule's fixes are for itself. What the API server would not update stays unsafe.
+fn decide_safety(inventory: &Inventory<'_>, finding: &mut Finding) {
+    let Some(safety) = inventory.options().safety.get(finding.rule) else { return };
+    let is_immutable = inventory.workload(finding.id).is_some_and(|workload| workload.immutable().is_some());
+    if let Some(fix) = finding.fix.as_mut().filter(|_| *safety == Safety::Unsafe || !is_immutable) {
+        fix.safety = *safety;
     }
 }
 

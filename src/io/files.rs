@@ -36,8 +36,7 @@ pub(super) enum Read {
 
 /// Reads all manifests under `paths`: named files whatever they are called, folders like `git` sees them.
 pub fn read(paths: &[PathBuf], threads: usize, max_file_size: u64) -> Workspace {
-    let here = std::env::current_dir().and_then(fs::canonicalize).unwrap_or_default();
-    let reader = Reader { here, max_file_size };
+    let reader = Reader::new(max_file_size);
     let mut reads = walk::walk(paths, threads, &reader);
     reads.sort_by(|a, b| name(a).cmp(name(b)));
     let mut workspace = Workspace::default();
@@ -72,9 +71,17 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// A reader of files up to this size.
+    pub(super) fn new(max_file_size: u64) -> Self {
+        Reader { here: std::env::current_dir().and_then(fs::canonicalize).unwrap_or_default(), max_file_size }
+    }
+
     /// Reads one file, if it holds something for us.
     pub(super) fn read(&self, entry: &Entry, buffer: &mut Vec<u8>) -> Read {
         let path = &entry.path;
+        if path.file_name().is_some_and(|name| name == super::configuration::NAME) {
+            return Read::Nothing;
+        }
         let skipped = |reason: String| Read::Skipped { name: self.name(path), reason, named: entry.named };
         // Without O_NONBLOCK the opening of a FIFO would wait for its other end.
         let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;

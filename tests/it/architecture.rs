@@ -9,6 +9,7 @@ use libtest_mimic::{Failed, Trial};
 const ROOMS: &[&str] = &[
     "text",
     "glob",
+    "spelling",
     "yaml",
     "config",
     "manifest",
