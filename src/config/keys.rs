@@ -6,16 +6,15 @@ use super::{Config, Exempt, Ignore, Level, NativeSidecars, Profile, Safety, Targ
 use Without::{Default, Required, Unset};
 
 /// Any text but an empty one.
-pub(super) const TEXT: Texts =
-    Texts { what: "a text that is not empty", pattern: ".", accepts: |text| !text.is_empty() };
+pub(super) const TEXT: Texts = Texts { what: "text that is not empty", pattern: ".", accepts: |text| !text.is_empty() };
 
 /// Names with wildcards.
-pub(super) const GLOB: Texts = Texts { what: "a name, `*` for any text", ..TEXT };
+pub(super) const GLOB: Texts = Texts { what: "a name or glob", ..TEXT };
 
 /// Files below the configuration's folder.
 const FILES: Texts = Texts {
-    what: "a path from the folder of the configuration, `*` for any text, without `..`",
-    pattern: "^[^/]",
+    what: "a path below the folder of the configuration, without `..`",
+    pattern: INSIDE,
     accepts: |text| !text.is_empty() && is_inside(text),
 };
 
@@ -45,7 +44,10 @@ pub(super) const LABEL_VALUE: Texts = Texts {
     },
 };
 
-/// True for a path that is relative and never leaves its folder.
+/// Paths that are relative and never leave their folder, as editors check them.
+pub(super) const INSIDE: &str = "^(?!/)(?!(.*/)?\\.\\.(/|$)).";
+
+/// True for such a path.
 pub(super) fn is_inside(path: &str) -> bool {
     !path.starts_with('/') && !path.split('/').any(|part| part == "..")
 }
@@ -302,10 +304,9 @@ const TRANSFORM: &[Key<UserTransform>] = &[
 const TARGET: &[Key<Target>] = &[
     Key {
         name: "group",
-        is: Is::Text(
-            &Texts { what: "an API group, \"\" for the core group", pattern: "", accepts: |_| true },
-            |target, text| target.group = Some(text),
-        ),
+        is: Is::Text(&Texts { what: "an API group", pattern: "", accepts: |_| true }, |target, text| {
+            target.group = Some(text)
+        }),
         without: Unset("all"),
         help: "the API group, `\"\"` for the core group",
     },

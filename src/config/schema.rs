@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::key::{Is, Key, Numbers, SAFETY, Texts, Without};
-use super::keys::{RULE_NAME, SPEC};
+use super::keys::{INSIDE, RULE_NAME, SPEC, TEXT};
 use super::read::{API_VERSION, KIND};
 use super::rule_keys::RULES;
 
@@ -60,7 +60,7 @@ pub fn table(rules: &[&str]) -> String {
     table
 }
 
-/// A mapping with these keys. A key without a value counts as not written, so null is taken everywhere.
+/// A mapping with these keys. A mapping without entries is null in YAML.
 pub(super) fn mapping<T>(keys: &'static [Key<T>], known: Known<'_>) -> Value {
     let properties: Map<String, Value> = keys.iter().map(|key| (key.name.to_owned(), property(key, known))).collect();
     let required: Vec<&str> =
@@ -122,8 +122,9 @@ impl<T> Is<T> {
             Is::Number(numbers, _) => format!("number{}", range(numbers)),
             Is::NumberList(numbers, _) => format!("list of numbers{}", range(numbers)),
             Is::Word(words) => one_of(&words.iter().map(|(word, _)| *word).collect::<Vec<_>>()),
+            Is::Text(texts, _) if texts.what == TEXT.what => "text".to_owned(),
             Is::Text(texts, _) => texts.what.to_owned(),
-            Is::TextList(texts, _) => format!("list, each {}", texts.what),
+            Is::TextList(texts, _) => format!("list; each {}", texts.what),
             Is::Version(_) => "a version like `\"1.30\"`".to_owned(),
             Is::Rules(_) => "list of rules".to_owned(),
             Is::Folders(_) => "folders by name, each below that of the configuration".to_owned(),
@@ -160,7 +161,7 @@ impl<T> Is<T> {
             }
             Is::Folders(_) => json!({
                 "type": ["object", "null"],
-                "additionalProperties": {"type": "string", "pattern": "^[^/]"},
+                "additionalProperties": {"type": "string", "pattern": INSIDE},
             }),
             Is::PortMap(_) => json!({
                 "type": ["object", "null"],
@@ -221,7 +222,7 @@ fn rule_options(known: Known<'_>) -> Value {
 
 /// RFC 6902.
 fn patch() -> Value {
-    let pointer = json!({"type": "string", "pattern": "^(/|$)"});
+    let pointer = "^(/|$)";
     json!({
         "type": "array",
         "minItems": 1,

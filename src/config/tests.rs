@@ -211,7 +211,7 @@ fn a_configuration_has_no_reach() {
             "4:26: `clusters.b` must be a folder below that of the configuration, without `..`, not the string \"/etc\"",
             "4:35: `clusters.c` must be a folder below that of the configuration, without `..`, not the string \"a/../../b\"",
             "4:49: `clusters.d` must be a folder below that of the configuration, without `..`, not the string \"\"",
-            "5:22: `ignores[0].paths[0]` must be a path from the folder of the configuration, `*` for any text, without `..`, not the string \"../x\"",
+            "5:22: `ignores[0].paths[0]` must be a path below the folder of the configuration, without `..`, not the string \"../x\"",
         ],
     );
 }
