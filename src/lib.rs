@@ -15,6 +15,8 @@ pub mod rule;
 #[path = "../transforms/mod.rs"]
 pub mod transforms;
 
+pub mod patch;
+
 pub mod engine;
 pub mod io;
 pub mod report;

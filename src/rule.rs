@@ -60,6 +60,11 @@ impl Change {
         self.ops.push((parent.id(), Op::Push { path, value: value.into() }));
     }
 
+    /// Replaces a range of bytes of a string's value; nothing else of its text changes.
+    pub fn splice(&mut self, field: Field<'_>, range: std::ops::Range<usize>, text: impl Into<String>) {
+        self.ops.push((field.id(), Op::Splice { range, text: text.into() }));
+    }
+
     /// Says that the change is right only while the field stays as it is.
     pub fn rely_on(&mut self, field: Field<'_>) {
         self.premises.push(Premise::Span(field.entry_loc()));
@@ -184,7 +189,12 @@ impl Finding {
             self.refusal = Some(reason.to_owned());
             return self;
         }
-        if let Some(reason) = workload.immutable() {
+        let is_in_metadata = |(at, op): &(NodeId, Op)| match op {
+            Op::Insert { path, .. } | Op::Push { path, .. } => workload.is_own_metadata(*at, path),
+            Op::Set(_) | Op::Splice { .. } | Op::Remove => workload.is_own_metadata(*at, &[]),
+        };
+        let only_metadata = fix.change.ops.iter().all(is_in_metadata);
+        if let Some(reason) = workload.immutable().filter(|_| !only_metadata) {
             fix.safety = Safety::Unsafe;
             if !fix.consequence.is_empty() {
                 fix.consequence.push_str("; ");
@@ -212,7 +222,7 @@ pub struct Meta {
     pub after: &'static [&'static str],
     /// The code of `istioctl analyze` for the same problem.
     pub istio: Option<&'static str>,
-    /// The diff of a fixture, as its example.
+    /// The diff of a fixture, as its example; "" for a rule that has none.
     pub example: &'static str,
     /// The best safety that its fixes can have; `None` for a rule that only reports.
     pub safety: Option<Safety>,
@@ -230,6 +240,11 @@ pub struct Context<'a> {
 pub trait Transform: Sync {
     /// What the rule says of itself.
     fn meta(&self) -> &Meta;
+
+    /// Whether its fixes are for what is in the mesh, so that a base must be in the mesh wherever it is deployed.
+    fn is_about_the_mesh(&self) -> bool {
+        true
+    }
 
     /// Adds what it finds.
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>);

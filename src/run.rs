@@ -11,8 +11,9 @@ use crate::cli::{Cli, Color, Command, Format};
 use crate::engine::{self, Outcome, Settings, Status};
 use crate::io::files::reason;
 use crate::io::{configuration, files, stream, write};
+use crate::manifest::Kinds;
 use crate::report::{self, View, visible};
-use crate::rule::Level;
+use crate::rule::{Level, Transform};
 use crate::spelling;
 use crate::transforms;
 use choices::Choices;
@@ -28,25 +29,29 @@ const INTERNAL: u8 = 70;
 
 /// Runs the command and gives its exit code.
 pub fn run(cli: &Cli) -> u8 {
-    match &cli.command {
-        Some(Command::Rules) => print(report::explain::list(transforms::ALL).as_bytes()),
-        Some(Command::Explain { rule }) => explain(rule),
-        None => match Choices::new(cli) {
-            Ok(choices) => fix(cli, &choices),
-            Err(problems) => problems.iter().map(|problem| fail(problem)).last().unwrap_or(USAGE),
-        },
+    match (&cli.command, Choices::new(cli)) {
+        (None, Ok(choices)) => fix(cli, &choices),
+        (None, Err(problems)) => problems.iter().fold(USAGE, |_, problem| fail(problem)),
+        (Some(command), choices) => {
+            // What our own rules say does not depend on a configuration.
+            let all = choices.map_or_else(|_| transforms::ALL.to_vec(), |choices| choices.all);
+            match command {
+                Command::Rules => print(report::explain::list(&all).as_bytes()),
+                Command::Explain { rule } => explain(rule, &all),
+            }
+        }
     }
 }
 
-fn explain(name: &str) -> u8 {
-    match transforms::ALL.iter().find(|rule| rule.meta().name == name) {
+fn explain(name: &str, all: &[&'static dyn Transform]) -> u8 {
+    match all.iter().find(|rule| rule.meta().name == name) {
         Some(rule) => print(report::explain::page(rule.meta()).as_bytes()),
-        None => fail(&unknown_rule(name)),
+        None => fail(&unknown_rule(name, all)),
     }
 }
 
-fn unknown_rule(name: &str) -> String {
-    let names = transforms::ALL.iter().map(|rule| rule.meta().name);
+fn unknown_rule(name: &str, all: &[&'static dyn Transform]) -> String {
+    let names = all.iter().map(|rule| rule.meta().name);
     match spelling::suggestion(name, names) {
         Some(near) => format!("there is no rule `{name}`; did you mean `{near}`?"),
         None => format!("there is no rule `{name}`; `meshfix rules` lists them"),
@@ -94,7 +99,7 @@ fn fix(cli: &Cli, choices: &Choices) -> u8 {
 /// Fixes files.
 fn tree(cli: &Cli, settings: &Settings<'_>, fail_on: Level, paths: &[PathBuf]) -> u8 {
     let threads = cli.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
-    let workspace = files::read(paths, threads, cli.max_file_size.clamp(1, 1024) << 20);
+    let workspace = files::read(paths, Kinds::of(settings.options), threads, cli.max_file_size.clamp(1, 1024) << 20);
     let files::Workspace { files, paths, skipped, errors } = workspace;
     let outcome = engine::run(files, settings);
     let failures = if cli.write { write_all(&outcome, &paths) } else { Vec::new() };
@@ -152,7 +157,7 @@ fn write_all(outcome: &Outcome, paths: &[PathBuf]) -> Vec<String> {
 
 /// Fixes a stream: the whole answer at once, or none.
 fn filter(cli: &Cli, settings: &Settings<'_>) -> u8 {
-    let stream = match stream::read() {
+    let stream = match stream::read(&Kinds::of(settings.options)) {
         Ok(stream) => stream,
         Err(error) => return fail(&error.to_string()),
     };

@@ -33,7 +33,7 @@ pub(super) enum Is<T: 'static> {
     Number(&'static Numbers, fn(&mut T, i64)),
     NumberList(&'static Numbers, fn(&mut T, Vec<i64>)),
     /// One of a few words.
-    Word(&'static [(&'static str, fn(&mut T))]),
+    Word(&'static [Word<T>]),
     Text(&'static Texts, fn(&mut T, String)),
     TextList(&'static Texts, fn(&mut T, Vec<String>)),
     Version(fn(&mut T, Version)),
@@ -52,6 +52,9 @@ pub(super) enum Is<T: 'static> {
     /// Keys of its own.
     Part(&'static dyn Part<T>),
 }
+
+/// A word, and what it stands for.
+pub(super) type Word<T> = (&'static str, fn(&mut T));
 
 /// Which numbers a key takes.
 pub(super) struct Numbers {

@@ -6,7 +6,7 @@ use json_patch::{Patch, PatchOperation};
 use serde_json::Value;
 
 use super::Version;
-use super::key::{Is, Numbers, Texts};
+use super::key::{Is, Numbers, Texts, Word};
 use super::keys::{LABEL_VALUE, is_inside};
 use super::read::{Reader, describe, hint};
 use crate::spelling::suggestion;
@@ -105,11 +105,7 @@ fn number(reader: &mut Reader<'_>, numbers: &Numbers, value: &Value) -> Option<i
 }
 
 /// One of the words. YAML reads `on` and `off` as booleans, which is what they mean here.
-fn word<'w, S>(
-    reader: &mut Reader<'_>,
-    words: &'w [(&'static str, S)],
-    value: &Value,
-) -> Option<&'w (&'static str, S)> {
+fn word<'w, T>(reader: &mut Reader<'_>, words: &'w [Word<T>], value: &Value) -> Option<&'w Word<T>> {
     let text = match value {
         Value::Bool(value) => Some(if *value { "on" } else { "off" }),
         value => value.as_str(),
@@ -286,7 +282,7 @@ fn operation(reader: &mut Reader<'_>, value: &Value) -> Option<PatchOperation> {
         ));
         return None;
     };
-    for key in keys.iter().filter(|key| !map.contains_key(**key)) {
+    if let Some(key) = keys.iter().find(|key| !map.contains_key(**key)) {
         reader.fault(format!("`{name}`: the operation `{op}` needs `{key}`"));
         return None;
     }

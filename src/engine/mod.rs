@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::config::Options;
-use crate::manifest::{Inventory, SourceFile};
+use crate::manifest::{Inventory, ResourceId, SourceFile};
 use crate::rule::{Context, Finding, Safety, Transform};
 use crate::text::{EditSet, FileId};
 
@@ -104,40 +104,52 @@ fn check(files: &[SourceFile], settings: &Settings<'_>) -> Vec<Finding> {
     let cx = Context { inventory: &inventory, options: settings.options };
     let mut findings = Vec::new();
     for rule in &settings.rules {
+        let from = findings.len();
         rule.check(&cx, &mut findings);
+        let own = findings[from..].iter_mut();
+        own.for_each(|finding| refuse_what_others_decide(&inventory, finding, rule.is_about_the_mesh()));
     }
     findings.retain(|finding| !is_ignored(&inventory, finding));
-    findings.iter_mut().for_each(|finding| refuse_what_others_decide(&inventory, finding));
     findings.iter_mut().for_each(|finding| decide_safety(&inventory, finding));
     findings.sort_by(|a, b| (a.at, a.rule, &a.path).cmp(&(b.at, b.rule, &b.path)));
     findings
 }
 
-/// A base of several overlays is changed only where all of them agree that it is in the mesh, and a patch only
-/// where what it patches may be changed.
-fn refuse_what_others_decide(inventory: &Inventory<'_>, finding: &mut Finding) {
-    let Some(workload) = inventory.workload(finding.id).filter(|_| finding.fix.is_some()) else { return };
-    if let Some(reason) = inventory.whole(workload).into_iter().find_map(|part| part.not_ours()) {
+/// A change is made only where all that it touches may be changed here: a base of several overlays where all of them
+/// agree that it is in the mesh, a patch where what it patches may be changed.
+fn refuse_what_others_decide(inventory: &Inventory<'_>, finding: &mut Finding, is_about_the_mesh: bool) {
+    let Some(fix) = &finding.fix else { return };
+    let touched: BTreeSet<ResourceId> = fix.change.ops.iter().filter_map(|(at, _)| inventory.enclosing(*at)).collect();
+    let others = touched.into_iter().filter(|id| *id != finding.id);
+    let reason = std::iter::once(finding.id).chain(others).find_map(|id| {
+        let reason = inventory.not_ours(id).map(str::to_owned).or_else(|| {
+            inventory.disagreement(id).filter(|_| is_about_the_mesh).map(|(one, other)| disagreement(one, other))
+        })?;
+        Some(if id == finding.id { reason } else { format!("{}: {reason}", inventory.resource(id).name) })
+    });
+    if reason.is_some() {
         finding.fix = None;
-        finding.refusal = Some(reason.to_owned());
+        finding.refusal = reason;
     }
-    if let Some((one, other)) = inventory.disagreement(workload) {
-        finding.fix = None;
-        finding.refusal = Some(if one == other {
-            format!("{one} deploys it into two namespaces, one of them outside the mesh; patch it in the other one")
-        } else {
-            format!(
-                "{one} and {other} both deploy it, one of them into a namespace outside the mesh; patch it in the other one"
-            )
-        });
+}
+
+fn disagreement(one: &str, other: &str) -> String {
+    if one == other {
+        format!("{one} deploys it into two namespaces, one of them outside the mesh; patch it in the other one")
+    } else {
+        format!(
+            "{one} and {other} both deploy it, one of them into a namespace outside the mesh; patch it in the other one"
+        )
     }
 }
 
 /// A team may have decided how safe a rule's fixes are for itself. What the API server would not update stays unsafe.
 fn decide_safety(inventory: &Inventory<'_>, finding: &mut Finding) {
     let Some(safety) = inventory.options().safety.get(finding.rule) else { return };
-    let is_immutable = inventory.workload(finding.id).is_some_and(|workload| workload.immutable().is_some());
-    if let Some(fix) = finding.fix.as_mut().filter(|_| *safety == Safety::Unsafe || !is_immutable) {
+    let Some(fix) = &mut finding.fix else { return };
+    let is_immutable = |id| inventory.workload(id).is_some_and(|workload| workload.immutable().is_some());
+    let mut touched = fix.change.ops.iter().filter_map(|(at, _)| inventory.enclosing(*at));
+    if *safety == Safety::Unsafe || !touched.any(is_immutable) {
         fix.safety = *safety;
     }
 }

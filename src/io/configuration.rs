@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::{Reader, reason};
 use crate::config::Places;
+use crate::manifest::Kinds;
 
 /// The name of a configuration. Files of this name are never manifests.
 pub const NAME: &str = "meshfix.yaml";
@@ -32,7 +33,7 @@ pub struct Configuration {
 /// When it is there and can't be read, or the named one is not there.
 pub fn read(named: Option<&Path>, paths: &[PathBuf]) -> Result<Option<Configuration>, String> {
     let here = current_folder();
-    let reader = Reader::new(0);
+    let reader = Reader::new(Kinds::default(), 0);
     let found = match named {
         Some(path) => Some(path.to_owned()),
         None => find(&here, paths.first().map_or(Path::new("."), PathBuf::as_path))?,
@@ -50,7 +51,7 @@ pub fn read(named: Option<&Path>, paths: &[PathBuf]) -> Result<Option<Configurat
 pub fn places(configuration: Option<&Configuration>, paths: &[PathBuf]) -> Places {
     let here = current_folder();
     let folder = configuration.map_or(&here, |configuration| &configuration.folder);
-    let reader = Reader::new(0);
+    let reader = Reader::new(Kinds::default(), 0);
     let mut roots = Vec::new();
     for path in paths.iter().filter(|path| *path != Path::new("-")) {
         let Ok(real) = fs::canonicalize(path) else { continue };
@@ -102,7 +103,7 @@ fn find(here: &Path, path: &Path) -> Result<Option<PathBuf>, String> {
         }
         // What lies outside was not written for this repository, and messages quote what is read.
         if !real.starts_with(root.unwrap_or(folder)) {
-            let name = Reader::new(0).name(&file);
+            let name = Reader::new(Kinds::default(), 0).name(&file);
             return Err(format!("{name}: it is a symbolic link that leads out; `--config` reads it all the same"));
         }
         return Ok(Some(file));

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _}
 use std::path::{Component, Path, PathBuf};
 
 use super::walk::{self, Entry};
-use crate::manifest::SourceFile;
+use crate::manifest::{Kinds, SourceFile};
 
 /// Largest file that is read where nothing else is said, in bytes.
 pub const MAX_FILE_SIZE: u64 = 32 << 20;
@@ -34,9 +34,10 @@ pub(super) enum Read {
     Nothing,
 }
 
-/// Reads all manifests under `paths`: named files whatever they are called, folders like `git` sees them.
-pub fn read(paths: &[PathBuf], threads: usize, max_file_size: u64) -> Workspace {
-    let reader = Reader::new(max_file_size);
+/// Reads all manifests of these kinds under `paths`: named files whatever they are called, folders like `git`
+/// sees them.
+pub fn read(paths: &[PathBuf], kinds: Kinds, threads: usize, max_file_size: u64) -> Workspace {
+    let reader = Reader::new(kinds, max_file_size);
     let mut reads = walk::walk(paths, threads, &reader);
     reads.sort_by(|a, b| name(a).cmp(name(b)));
     let mut workspace = Workspace::default();
@@ -67,13 +68,15 @@ fn name(read: &Read) -> &str {
 pub(super) struct Reader {
     /// The current folder, without symbolic links.
     here: PathBuf,
+    kinds: Kinds,
     max_file_size: u64,
 }
 
 impl Reader {
-    /// A reader of files up to this size.
-    pub(super) fn new(max_file_size: u64) -> Self {
-        Reader { here: std::env::current_dir().and_then(fs::canonicalize).unwrap_or_default(), max_file_size }
+    /// A reader of manifests of these kinds in files up to this size.
+    pub(super) fn new(kinds: Kinds, max_file_size: u64) -> Self {
+        let here = std::env::current_dir().and_then(fs::canonicalize).unwrap_or_default();
+        Reader { here, kinds, max_file_size }
     }
 
     /// Reads one file, if it holds something for us.
@@ -120,10 +123,10 @@ impl Reader {
             return skipped("its name is not UTF-8; rename it".to_owned());
         }
         let name = self.name(path);
-        if !SourceFile::is_worth_reading(&name, text) {
+        if !self.kinds.is_worth_reading(&name, text) {
             return Read::Nothing;
         }
-        match SourceFile::read(name, text.into(), held(path, &metadata)) {
+        match self.kinds.read(name, text.into(), held(path, &metadata)) {
             Some(source) => Read::File { source, path: path.clone(), identity: (metadata.dev(), metadata.ino()) },
             None => Read::Nothing,
         }

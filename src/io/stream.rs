@@ -2,7 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 
-use crate::manifest::SourceFile;
+use crate::manifest::{Kinds, SourceFile};
 
 /// Largest stream that is read, in bytes: offsets are 32 bits wide.
 const MAX_STREAM_SIZE: u64 = 1 << 30;
@@ -38,11 +38,11 @@ pub struct Stream {
     pub source: Option<SourceFile>,
 }
 
-/// Reads standard input to its end.
+/// Reads standard input to its end, and what it holds of these kinds.
 ///
 /// # Errors
 /// When it is empty, too long or not UTF-8.
-pub fn read() -> Result<Stream, Error> {
+pub fn read(kinds: &Kinds) -> Result<Stream, Error> {
     let mut bytes = Vec::new();
     io::stdin().lock().take(MAX_STREAM_SIZE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_STREAM_SIZE {
@@ -52,8 +52,9 @@ pub fn read() -> Result<Stream, Error> {
     if text.trim_matches(['\u{feff}', ' ', '\t', '\r', '\n']).is_empty() {
         return Err(Error::Empty);
     }
-    let worth_reading = SourceFile::is_worth_reading(NAME, &text);
-    let source = worth_reading.then(|| SourceFile::read(NAME.to_owned(), text.as_str().into(), None)).flatten();
+    let worth_reading = kinds.is_worth_reading(NAME, &text);
+    let source = worth_reading.then(|| kinds.read(NAME.to_owned(), text.as_str().into(), None)).flatten();
+    let source = source.map(SourceFile::rendered);
     Ok(Stream { text, source })
 }
 

@@ -29,13 +29,13 @@ impl Inventory<'_> {
     /// The Services that select the workload's pods.
     pub fn services_of(&self, workload: Workload<'_>) -> Association {
         let services = self.labelled_services(workload);
-        self.associate(workload.id, services.copied(), |service| self.selects(service, workload))
+        self.associate_selected(workload.id, services.copied(), |service| self.selects(service, workload))
     }
 
     /// The workloads whose pods the Service selects.
     pub fn workloads_of(&self, service: ResourceId) -> Association {
         let workloads = self.labelled_workloads(service).iter().copied();
-        self.associate(service, workloads, |workload| {
+        self.associate_selected(service, workloads, |workload| {
             self.workload(workload).is_some_and(|workload| self.is_selected(workload, service))
         })
     }
@@ -58,9 +58,31 @@ impl Inventory<'_> {
         first.map_or(&[], |(key, value)| self.workloads_by_label(&key, value))
     }
 
-    /// Candidates that are nearest to `asker`, and those to which `asker` is nearest. How near the nearest one is is
+    /// Candidates that are nearest to `asker`, and those to which `asker` is nearest: `back` gives the candidates of each.
+    pub(super) fn associate(
+        &self,
+        asker: ResourceId,
+        candidates: &[ResourceId],
+        back: impl Fn(ResourceId) -> Vec<ResourceId>,
+    ) -> Association {
+        let near = self.nearest(asker, candidates);
+        let mut association = Association::default();
+        for candidate in candidates {
+            let there = near.contains(candidate);
+            let here = self.nearest(*candidate, &back(*candidate)).contains(&asker);
+            if there || here {
+                association.possible.push(*candidate);
+            }
+            if there && here {
+                association.certain.push(*candidate);
+            }
+        }
+        association
+    }
+
+    /// The same for Services and workloads, of which there may be many. How near the nearest one is is
     /// found once for each resource; beyond that a pair costs a comparison of two folders.
-    fn associate(
+    fn associate_selected(
         &self,
         asker: ResourceId,
         candidates: impl Iterator<Item = ResourceId>,
@@ -118,7 +140,7 @@ impl Inventory<'_> {
 
     /// Of all candidates, those in the smallest scope around the asker that has any: the same top
     /// kustomization first, then the nearest enclosing folder. Folders that the configuration declares keep apart.
-    pub(super) fn nearest(&self, asker: ResourceId, candidates: &[ResourceId]) -> Vec<ResourceId> {
+    pub fn nearest(&self, asker: ResourceId, candidates: &[ResourceId]) -> Vec<ResourceId> {
         let near = |id: &ResourceId| self.nearness(asker, *id);
         let best = candidates.iter().filter_map(near).max();
         candidates.iter().copied().filter(|id| best.is_some() && near(id) == best).collect()
@@ -161,7 +183,7 @@ impl Inventory<'_> {
     }
 
     /// Two resources without a namespace are in the same one; one with and one without may be.
-    fn share_a_namespace(&self, one: ResourceId, other: ResourceId) -> bool {
+    pub fn share_a_namespace(&self, one: ResourceId, other: ResourceId) -> bool {
         let theirs = self.placements(other);
         self.placements(one).iter().any(|placement| {
             theirs.iter().any(|there| {
@@ -254,7 +276,7 @@ mod tests {
             workload.placements.iter().filter_map(|placement| placement.namespace.as_deref()).collect();
         assert_eq!(namespaces, ["shop", "kube-system"]);
         assert_eq!(
-            inventory.disagreement(workload),
+            inventory.disagreement(workload.id),
             Some(("overlays/a/kustomization.yaml", "overlays/b/kustomization.yaml"))
         );
     }

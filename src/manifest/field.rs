@@ -2,6 +2,8 @@
 
 use std::ops::Deref;
 
+use serde_json::Value;
+
 use crate::text::{FileId, Loc};
 use crate::yaml::{Node, NodeRef};
 
@@ -49,6 +51,16 @@ impl<'a> Field<'a> {
     /// See [`Node::at`].
     pub fn at(self, path: &[&str]) -> Option<Field<'a>> {
         self.node.at(path).map(|node| self.with(node))
+    }
+
+    /// See [`Node::pointer`].
+    pub fn pointer<S: AsRef<str>>(self, path: &[S]) -> Option<Field<'a>> {
+        self.node.pointer(path).map(|node| self.with(node))
+    }
+
+    /// The node's value, as kubectl reads it; `None` where kubectl would refuse it.
+    pub fn value(self) -> Option<Value> {
+        self.node.value().ok()
     }
 
     /// See [`Node::items`].

@@ -4,14 +4,16 @@ use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
 use super::association::{Nearness, declared};
+use super::config_map::ConfigMapIndex;
 use super::container::Container;
-use super::field::Field;
+use super::field::{Field, NodeId};
 use super::kinds;
-use super::kustomize::Kustomizations;
+use super::kustomize::{AddedLabel, Kustomizations};
+use super::label_users::LabelUsers;
 use super::membership::Membership;
 use super::ownership::Owner;
 use super::ownership::is_proxy_container;
-use super::resource::{Resource, ResourceId};
+use super::resource::{Resource, ResourceId, not_ours};
 use super::source::SourceFile;
 use super::workload::Workload;
 use crate::config::Options;
@@ -45,6 +47,8 @@ pub struct Inventory<'a> {
     /// Services by the first label of their selector, and workloads by each label of their pods.
     services_by_label: LabelIndex,
     workloads_by_label: LabelIndex,
+    pub(super) config_map_index: OnceCell<ConfigMapIndex>,
+    label_users: OnceCell<LabelUsers>,
     namespaces: HashMap<String, Vec<ResourceId>>,
     /// Resources that are neither workloads nor patches, by kind.
     by_kind: HashMap<String, Vec<ResourceId>>,
@@ -76,6 +80,8 @@ impl<'a> Inventory<'a> {
             services: Vec::new(),
             services_by_label: OnceCell::new(),
             workloads_by_label: OnceCell::new(),
+            config_map_index: OnceCell::new(),
+            label_users: OnceCell::new(),
             namespaces: HashMap::new(),
             by_kind: HashMap::new(),
             fragments: HashMap::new(),
@@ -138,9 +144,38 @@ impl<'a> Inventory<'a> {
         &self.resources
     }
 
+    /// The numbers of all resources, in the order of files and places.
+    pub fn ids(&self) -> impl Iterator<Item = ResourceId> + use<> {
+        (0..self.resources.len() as u32).map(ResourceId)
+    }
+
     /// A resource.
     pub fn resource(&self, id: ResourceId) -> &Resource {
         &self.resources[id.0 as usize]
+    }
+
+    /// The resource that a node is part of; `None` for what stands around the resources of a list.
+    pub fn enclosing(&self, at: NodeId) -> Option<ResourceId> {
+        let document = self.files.get(at.file.0 as usize)?.document(at.document)?;
+        // Where the node is seen: an edit behind an alias or a merge key is made there.
+        let place = match at.node.via {
+            Via::Here => at.node.node,
+            Via::Alias(place) | Via::Merge(place) | Via::Deep(place) => place,
+        };
+        let before =
+            self.resources.partition_point(|one| (one.file, one.document, one.node) <= (at.file, at.document, place));
+        let id = ResourceId(before.checked_sub(1)? as u32);
+        let (resource, node) = (self.resource(id), document.node(place, Via::Here)?);
+        let is_there = (resource.file, resource.document) == (at.file, at.document);
+        (is_there && node.span().start < self.root(id)?.span().end).then_some(id)
+    }
+
+    /// Why a resource is not to be changed here, if so, by itself or by what it is part of.
+    pub fn not_ours(&self, id: ResourceId) -> Option<&'static str> {
+        match self.workload(id) {
+            Some(workload) => self.whole(workload).into_iter().find_map(Workload::not_ours),
+            None => self.root(id).and_then(not_ours),
+        }
     }
 
     /// Where a resource is deployed; at least one place.
@@ -153,6 +188,12 @@ impl<'a> Inventory<'a> {
         let resource = self.resource(id);
         let document = self.files.get(resource.file.0 as usize)?.document(resource.document)?;
         Some(Field::new(document.node(resource.node, Via::Here)?, resource.file, resource.document))
+    }
+
+    /// The node of this name.
+    pub(super) fn field(&self, id: NodeId) -> Option<Field<'a>> {
+        let document = self.files.get(id.file.0 as usize)?.document(id.document)?;
+        Some(Field::new(document.node(id.node.node, id.node.via)?, id.file, id.document))
     }
 
     /// Everything that makes pods, kustomize patches included, in the order of the files.
@@ -183,6 +224,12 @@ impl<'a> Inventory<'a> {
             pod,
             placements: self.placements(id),
         })
+    }
+
+    /// A label of the workload's pods as they will be: a kustomization's, or else the written one.
+    pub fn pod_label<'s>(&'s self, workload: Workload<'s>, key: &str) -> Option<&'s str> {
+        let added = self.added_labels(workload.id).find(|(_, label)| label.to_pods && label.key == key);
+        added.map(|(_, label)| label.value.as_str()).or_else(|| workload.pod_label(key))
     }
 
     /// True for a Pod that the kubelet runs from a file of its node, by the folder or by its own annotations.
@@ -236,28 +283,62 @@ impl<'a> Inventory<'a> {
         index.get(&(key.to_owned(), value.to_owned())).map_or(&[], Vec::as_slice)
     }
 
+    /// Where the selectors that look at pods' labels are kept.
+    pub(super) fn label_users_cell(&self) -> &OnceCell<LabelUsers> {
+        &self.label_users
+    }
+
+    /// The labels that kustomizations give to a resource of the files, each with the kustomization.
+    pub fn added_labels(&self, id: ResourceId) -> impl Iterator<Item = (FileId, &AddedLabel)> {
+        self.kustomizations.added_labels(self.resource(id).file)
+    }
+
+    /// The kustomization that gives a resource another name than the one it has in its file.
+    pub fn renamer(&self, id: ResourceId) -> Option<FileId> {
+        self.kustomizations.renamer(self.resource(id).file)
+    }
+
     /// A label of the Namespace object that is nearest to the workload; `None` where several are as near and disagree.
     pub fn namespace_label(&self, workload: Workload<'_>, namespace: &str, label: &str) -> Option<&'a str> {
-        let near = self.nearest(workload.id, self.namespaces.get(namespace)?);
+        self.label_of_namespace(workload.id, namespace, label)
+    }
+
+    /// As [`Inventory::namespace_label`], for any resource.
+    pub(super) fn label_of_namespace(&self, asker: ResourceId, namespace: &str, label: &str) -> Option<&'a str> {
+        let near = self.nearest(asker, self.namespaces.get(namespace)?);
         let mut labels = near.into_iter().map(|id| self.root(id)?.at(&["metadata", "labels", label])?.text());
         let first = labels.next()?;
         if labels.all(|other| other == first) { first } else { None }
     }
 
-    /// The kustomize patches of a workload that are files of their own.
+    /// The kustomize patches of a workload that are files of their own, those of its pods' spec.
     pub fn patches_of(&self, workload: Workload<'_>) -> Vec<Workload<'_>> {
+        self.patch_ids(workload).into_iter().filter_map(|id| self.workload(id)).collect()
+    }
+
+    /// True when a kustomize patch that is a file of its own sets this label of the workload's pods.
+    pub fn is_label_patched(&self, workload: Workload<'_>, key: &str) -> bool {
+        let sets = |id: ResourceId| {
+            let name = &self.resource(id).name;
+            let kind = kinds::workload_kind(&name.api_version, &name.kind)?;
+            self.root(id)?.at(kind.template)?.at(&["metadata", "labels", key])
+        };
+        self.patch_ids(workload).into_iter().any(|id| sets(id).is_some())
+    }
+
+    fn patch_ids(&self, workload: Workload<'_>) -> Vec<ResourceId> {
         let name = &workload.resource.name;
         if workload.resource.is_fragment {
             return Vec::new();
         }
         let files: BTreeSet<FileId> = self.kustomizations.patch_files(workload.resource.file).collect();
         let ids = files.into_iter().filter_map(|file| self.fragments.get(&file)).flatten();
-        let is_patch = |patch: &Workload<'_>| {
-            let own = &patch.resource.name;
-            let (from, to) = (patch.resource.file, workload.resource.file);
-            own.kind == name.kind && self.kustomizations.patches(from, &own.name, &name.kind, to, &name.name)
+        let is_patch = |patch: &ResourceId| {
+            let patch = self.resource(*patch);
+            let (own, to) = (&patch.name, workload.resource.file);
+            own.kind == name.kind && self.kustomizations.patches(patch.file, &own.name, &name.kind, to, &name.name)
         };
-        ids.filter_map(|id| self.workload(*id)).filter(is_patch).collect()
+        ids.copied().filter(is_patch).collect()
     }
 
     /// The workloads that a kustomize patch changes.
@@ -300,6 +381,17 @@ impl<'a> Inventory<'a> {
     /// written into a kustomization, JSON Patch operations, or anything that was not read.
     pub fn may_be_patched_unseen(&self, workload: Workload<'_>, fields: &[&str]) -> bool {
         self.kustomizations.may_patch(workload.resource.file, fields)
+    }
+
+    /// As [`Inventory::may_be_patched_unseen`], for any resource; labels that a kustomization adds to selectors count.
+    pub(super) fn kustomizations_change(&self, id: ResourceId, fields: &[&str]) -> bool {
+        self.kustomizations.may_patch(self.resource(id).file, fields)
+            || self.added_labels(id).any(|(_, label)| label.to_selectors)
+    }
+
+    /// True for what a program rendered on its way to the cluster: a stream, not a file that is kept.
+    pub fn is_rendered(&self, id: ResourceId) -> bool {
+        self.files.get(self.resource(id).file.0 as usize).is_some_and(|file| file.is_rendered)
     }
 
     /// True when a kustomize patch may change one of these fields of the workload, seen or not.
@@ -350,4 +442,27 @@ fn collect(field: Field<'_>, resources: &mut Vec<Resource>, depth: usize) {
         return;
     }
     resources.extend(Resource::read(field));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_knows_the_resource_that_it_is_part_of() {
+        let text = "kind: List\napiVersion: v1\nmetadata: &none {}\nitems:\n- kind: Service\n  metadata: {name: a}\n- kind: Service\n  metadata: *none\n---\nkind: Service\nmetadata: {name: c}\n";
+        let files = [SourceFile::read("list.yaml".to_owned(), text.into(), None).expect("a manifest")];
+        let options = Options::default();
+        let inventory = Inventory::new(&files, &options);
+        let ids: Vec<ResourceId> = inventory.ids().collect();
+        assert_eq!(ids.len(), 3);
+        for id in ids {
+            let root = inventory.root(id).expect("a node");
+            assert_eq!(inventory.enclosing(root.id()), Some(id));
+            assert_eq!(inventory.enclosing(root.get("metadata").expect("a node").id()), Some(id));
+        }
+        let around = Field::new(files[0].document(0).expect("a document").root(), FileId(0), 0);
+        assert_eq!(inventory.enclosing(around.id()), None);
+        assert_eq!(inventory.enclosing(around.get("metadata").expect("a node").id()), None);
+    }
 }

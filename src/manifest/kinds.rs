@@ -1,6 +1,43 @@
 //! Which documents hold something for us, told from their text before any of it is parsed.
 
+use std::sync::Arc;
+
 use memchr::memmem;
+
+use crate::config::Options;
+
+/// Kinds that are read: those that our own rules and scopes need, and what the user's own rules are for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Kinds {
+    /// Those that our own rules and scopes need.
+    #[default]
+    Ours,
+    /// These too.
+    Also(Arc<[String]>),
+    /// All but Secrets.
+    All,
+}
+
+impl Kinds {
+    /// The kinds that a run with these options needs.
+    pub fn of(options: &Options) -> Kinds {
+        let named: Option<Arc<[String]>> =
+            options.transforms.iter().map(|transform| transform.target.kind.clone()).collect();
+        match named {
+            None => Kinds::All,
+            Some(kinds) if kinds.is_empty() => Kinds::Ours,
+            Some(kinds) => Kinds::Also(kinds),
+        }
+    }
+
+    fn has(&self, kind: &str) -> bool {
+        match self {
+            Kinds::Ours => false,
+            Kinds::Also(kinds) => kinds.iter().any(|have| have == kind),
+            Kinds::All => true,
+        }
+    }
+}
 
 /// What a document is worth reading for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +87,8 @@ pub(super) const WORKLOADS: &[WorkloadKind] = &[
 /// Other kinds that rules or scopes need.
 const SUPPORT: &[&str] = &[
     "AuthorizationPolicy",
+    "CiliumClusterwideNetworkPolicy",
+    "CiliumNetworkPolicy",
     "Component",
     "ConfigMap",
     "DestinationRule",
@@ -61,6 +100,7 @@ const SUPPORT: &[&str] = &[
     "PeerAuthentication",
     "PodDisruptionBudget",
     "PodMonitor",
+    "ProxyConfig",
     "RequestAuthentication",
     "ResourceList",
     "Service",
@@ -77,7 +117,7 @@ const SUPPORT: &[&str] = &[
 
 /// Tells what a document is by the line `kind: X` that every manifest in block style has.
 /// Documents in flow style and JSON are read when they have a `kind` at all.
-pub(super) fn interest(document: &str, is_kustomization: bool) -> Interest {
+pub(super) fn interest(document: &str, is_kustomization: bool, kinds: &Kinds) -> Interest {
     if is_kustomization {
         return Interest::Read;
     }
@@ -89,7 +129,7 @@ pub(super) fn interest(document: &str, is_kustomization: bool) -> Interest {
         if matches!(before, None | Some(b'\n' | b'\r')) || at == 3 && document.starts_with('\u{feff}') {
             let rest = document[at + 4..].trim_start_matches([' ', '\t']);
             if let Some(value) = rest.strip_prefix(':') {
-                return of_kind(value.lines().next().unwrap_or_default());
+                return of_kind(value.lines().next().unwrap_or_default(), kinds);
             }
         }
         quoted |= matches!(before, Some(b'"' | b'\''));
@@ -118,7 +158,7 @@ fn starts_with_flow(document: &str) -> bool {
 }
 
 /// The interest in a kind, as it stands behind `kind:`.
-fn of_kind(value: &str) -> Interest {
+fn of_kind(value: &str, kinds: &Kinds) -> Interest {
     let value = value.split([' ', '\t']).find(|word| !word.is_empty()).unwrap_or_default().trim_matches(['"', '\'']);
     if value == "Secret" {
         return Interest::Secret;
@@ -128,7 +168,8 @@ fn of_kind(value: &str) -> Interest {
         || value.ends_with("List")
         // Anchors, aliases and templates: only the parser knows.
         || value.is_empty()
-        || value.starts_with(['&', '*', '!', '{', '|', '>']);
+        || value.starts_with(['&', '*', '!', '{', '|', '>'])
+        || kinds.has(value);
     if wanted { Interest::Read } else { Interest::Other }
 }
 
@@ -146,6 +187,25 @@ pub(super) fn workload_kind(api_version: &str, kind: &str) -> Option<&'static Wo
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn interest(document: &str, is_kustomization: bool) -> Interest {
+        super::interest(document, is_kustomization, &Kinds::Ours)
+    }
+
+    #[test]
+    fn kinds_of_the_users_own_rules_are_read_but_never_secrets() {
+        let also = Kinds::Also(["Role".to_owned()].into());
+        for (kinds, role, cron_tab) in [
+            (Kinds::Ours, Interest::Other, Interest::Other),
+            (also, Interest::Read, Interest::Other),
+            (Kinds::All, Interest::Read, Interest::Read),
+        ] {
+            assert_eq!(super::interest("kind: Role\n", false, &kinds), role);
+            assert_eq!(super::interest("kind: CronTab\n", false, &kinds), cron_tab);
+            assert_eq!(super::interest("kind: Secret\n", false, &kinds), Interest::Secret);
+            assert_eq!(super::interest("replicas: 1\n", false, &kinds), Interest::None);
+        }
+    }
 
     #[test]
     fn a_document_is_known_by_its_kind() {

@@ -1,6 +1,7 @@
 //! Whether a pod is in the mesh, in Istio's own order (injector, webhook and CNI of istio/istio).
 
 use super::inventory::{Inventory, Placement};
+use super::resource::ResourceId;
 use super::workload::Workload;
 use crate::glob;
 
@@ -55,13 +56,30 @@ impl Inventory<'_> {
         if agree || all_off { *first } else { Membership::Unknown }
     }
 
-    /// Two kustomizations that hold the workload, one in the mesh and one not, by their names.
-    pub fn disagreement(&self, workload: Workload<'_>) -> Option<(&str, &str)> {
-        let answers = self.answers(workload);
-        let (inside, _) = answers.iter().find(|(_, answer)| !is_off(*answer))?;
-        let (outside, _) = answers.iter().find(|(_, answer)| is_off(*answer))?;
+    /// Two kustomizations that hold the resource, one in the mesh and one not, by their names.
+    pub fn disagreement(&self, id: ResourceId) -> Option<(&str, &str)> {
+        let answers: Vec<(&Placement, bool)> = match self.workload(id) {
+            Some(workload) => {
+                self.answers(workload).into_iter().map(|(placement, answer)| (placement, is_off(answer))).collect()
+            }
+            None => self
+                .placements(id)
+                .iter()
+                .map(|placement| (placement, self.is_off_by_namespace(id, placement)))
+                .collect(),
+        };
+        let (inside, _) = answers.iter().find(|(_, is_off)| !is_off)?;
+        let (outside, _) = answers.iter().find(|(_, is_off)| *is_off)?;
         let name = |placement: &Placement| placement.kustomization.map_or("", |file| self.file_name(file));
         Some((name(inside), name(outside)))
+    }
+
+    /// True where no pod of the namespace joins the mesh unless it asks to.
+    fn is_off_by_namespace(&self, id: ResourceId, placement: &Placement) -> bool {
+        placement.namespace.as_deref().is_some_and(|namespace| {
+            self.is_ignored_namespace(namespace)
+                || self.label_of_namespace(id, namespace, "istio-injection") == Some("disabled")
+        })
     }
 
     /// The answer for each place of the workload. What it is part of, and what is part of it, decides too.

@@ -3,25 +3,37 @@
 //! Nothing here touches a file. Everything is read-only and made anew for each pass of the engine.
 
 mod association;
+mod config_map;
 mod container;
 mod dns_server;
 mod field;
 mod inventory;
 mod kinds;
 mod kustomize;
+mod label_users;
+mod listening;
 mod membership;
 mod ownership;
+mod primary_service;
+mod protocol;
 mod resource;
 mod selector;
 mod source;
 mod workload;
 
 pub use association::Association;
+pub use config_map::{ConfigMapUse, ConfigMapUseKind};
 pub use container::{Container, Probe, Role};
 pub use field::{Field, NodeId};
 pub use inventory::{Inventory, Placement};
+pub use kinds::Kinds;
+pub use kustomize::AddedLabel;
+pub use label_users::{LabelUse, LabelUser};
+pub use listening::{Bearing, PortMention};
 pub use membership::{Membership, Off};
 pub use ownership::{Owner, is_proxy_container};
+pub use primary_service::Primary;
+pub use protocol::{Protocol, protocol};
 pub use resource::{Resource, ResourceId, ResourceName};
 pub use selector::Selector;
 pub use source::{Slot, SourceFile, State};

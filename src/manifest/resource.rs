@@ -73,3 +73,12 @@ impl Resource {
         Some(Resource { file: id.file, document: id.document, node: id.node.node, name, is_fragment: false })
     }
 }
+
+/// Why the resource with this top node is not to be changed here, if so.
+pub(super) fn not_ours(root: Field<'_>) -> Option<&'static str> {
+    if root.at(&["metadata", "ownerReferences"]).is_some_and(|owners| owners.items().next().is_some()) {
+        return Some("it has ownerReferences: change the resource that made it");
+    }
+    let hook = root.text_at(&["metadata", "annotations", "helm.sh/hook"]);
+    hook.split(',').any(|part| part.trim().starts_with("test")).then_some("it is a Helm test")
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::kinds::{Interest, interest};
+use super::kinds::{Interest, Kinds, interest};
 use crate::text::Span;
 use crate::yaml::{self, Document, Kind, Via};
 
@@ -17,6 +17,10 @@ pub struct SourceFile {
     pub slots: Vec<Slot>,
     /// Why it can't be written, if it can't.
     pub held: Option<String>,
+    /// The kinds that were read.
+    kinds: Kinds,
+    /// True for what a program rendered on its way to the cluster: nothing written there is kept.
+    pub is_rendered: bool,
 }
 
 /// One document of a file.
@@ -45,30 +49,56 @@ pub enum State {
     Encrypted(Span),
 }
 
-impl SourceFile {
+impl Kinds {
     /// True when a file of this name and text may hold something for us. Nothing is parsed to tell.
-    pub fn is_worth_reading(name: &str, text: &str) -> bool {
+    pub fn is_worth_reading(&self, name: &str, text: &str) -> bool {
         // Nearly all files that are not manifests never say `kind`.
+        let is_read = |slice: Span| interest(&text[slice.range()], false, self) == Interest::Read;
         is_kustomization(name)
-            || memchr::memmem::find(text.as_bytes(), b"kind").is_some()
-                && yaml::slices(text).into_iter().any(|slice| interest(&text[slice.range()], false) == Interest::Read)
+            || memchr::memmem::find(text.as_bytes(), b"kind").is_some() && yaml::slices(text).into_iter().any(is_read)
     }
 
     /// Reads the documents of `text` that may hold something for us.
     /// `None` when the file holds nothing: its text need not be kept.
+    pub fn read(&self, name: String, text: Arc<str>, held: Option<String>) -> Option<SourceFile> {
+        let file =
+            SourceFile { name, text: "".into(), slots: Vec::new(), held, kinds: self.clone(), is_rendered: false }
+                .with_text(text);
+        let holds_something = file.slots.iter().any(|slot| !matches!(slot.state, State::Other | State::Secret));
+        holds_something.then_some(file)
+    }
+}
+
+impl SourceFile {
+    /// [`Kinds::is_worth_reading`] for our own rules.
+    pub fn is_worth_reading(name: &str, text: &str) -> bool {
+        Kinds::Ours.is_worth_reading(name, text)
+    }
+
+    /// [`Kinds::read`] for our own rules.
     pub fn read(name: String, text: Arc<str>, held: Option<String>) -> Option<SourceFile> {
-        let is_kustomization = is_kustomization(&name);
-        let slots: Vec<Slot> =
-            yaml::slices(&text).into_iter().map(|slice| read_slot(&text, slice, is_kustomization)).collect();
-        let holds_something = slots.iter().any(|slot| !matches!(slot.state, State::Other | State::Secret));
-        holds_something.then_some(SourceFile { name, text, slots, held })
+        Kinds::Ours.read(name, text, held)
+    }
+
+    /// The same, as the output of a program.
+    #[must_use]
+    pub fn rendered(self) -> SourceFile {
+        SourceFile { is_rendered: true, ..self }
     }
 
     /// The file with a new text, read again.
     pub fn with_text(&self, text: Arc<str>) -> SourceFile {
         let is_kustomization = is_kustomization(&self.name);
-        let slots = yaml::slices(&text).into_iter().map(|slice| read_slot(&text, slice, is_kustomization)).collect();
-        SourceFile { name: self.name.clone(), text, slots, held: self.held.clone() }
+        let read = |slice| read_slot(&text, slice, is_kustomization, &self.kinds);
+        let slots = yaml::slices(&text).into_iter().map(read).collect();
+        SourceFile {
+            name: self.name.clone(),
+            text,
+            slots,
+            held: self.held.clone(),
+            kinds: self.kinds.clone(),
+            is_rendered: self.is_rendered,
+        }
     }
 
     /// The document at `index`, if it was read.
@@ -90,9 +120,9 @@ pub(super) fn is_kustomization(name: &str) -> bool {
     matches!(name.rsplit('/').next(), Some("kustomization.yaml" | "kustomization.yml" | "Kustomization"))
 }
 
-fn read_slot(text: &Arc<str>, slice: Span, is_kustomization: bool) -> Slot {
+fn read_slot(text: &Arc<str>, slice: Span, is_kustomization: bool, kinds: &Kinds) -> Slot {
     let source = &text[slice.range()];
-    let state = match interest(source, is_kustomization) {
+    let state = match interest(source, is_kustomization, kinds) {
         Interest::Read => match yaml::parse(text, slice) {
             Ok(Some(document)) => match (template_text(&document), document.root().get("sops")) {
                 (Some(at), _) => State::Template(at),

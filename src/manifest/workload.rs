@@ -1,9 +1,9 @@
 //! Workloads: resources that make pods, with the pod's own fields at hand.
 
 use super::container::{Container, Role};
-use super::field::Field;
+use super::field::{Field, NodeId};
 use super::inventory::Placement;
-use super::resource::{Resource, ResourceId};
+use super::resource::{Resource, ResourceId, not_ours};
 
 /// A resource that makes pods, or a patch of one.
 #[derive(Debug, Clone, Copy)]
@@ -89,12 +89,21 @@ impl<'a> Workload<'a> {
         (!generated && !hook && !replaced).then_some(what)
     }
 
+    /// True for what lies in the metadata of a Pod itself, which the API server updates while the pod runs: the place
+    /// at `path` below a node.
+    pub fn is_own_metadata(self, at: NodeId, path: &[String]) -> bool {
+        let here = self.root.id();
+        if self.resource.name.kind != "Pod" || (at.file, at.document) != (here.file, here.document) {
+            return false;
+        }
+        let Some(node) = self.root.document().node(at.node.node, at.node.via) else { return false };
+        let (own, mut place) = (self.root.path(), node.path());
+        place.extend_from_slice(path);
+        place.strip_prefix(own.as_slice()).and_then(<[String]>::first).is_some_and(|part| part == "metadata")
+    }
+
     /// Why the resource is not to be changed here, if so: another resource made it, or a test hook runs it.
     pub fn not_ours(self) -> Option<&'static str> {
-        if self.root.at(&["metadata", "ownerReferences"]).is_some_and(|owners| owners.items().next().is_some()) {
-            return Some("it has ownerReferences: change the resource that made it");
-        }
-        let hook = self.annotation("helm.sh/hook").unwrap_or_default();
-        hook.split(',').any(|part| part.trim().starts_with("test")).then_some("it is a Helm test")
+        not_ours(self.root)
     }
 }

@@ -9,13 +9,11 @@ pub fn page(meta: &Meta) -> String {
         meta.safety.map_or_else(|| "reports only".to_owned(), |safety| format!("fixes are {} at best", safety.name()));
     let istio = meta.istio.map_or_else(String::new, |code| format!(" · `istioctl analyze` calls it {code}"));
     let docs: String = meta.docs.lines().map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect();
-    format!(
-        "# {}\n\n{}\n\n{level} · {safety}{istio}\n\n{}\n\n## Example\n```diff\n{}```\n",
-        meta.name,
-        sentence(meta.summary),
-        docs.trim(),
-        meta.example
-    )
+    let example = match meta.example {
+        "" => String::new(),
+        diff => format!("\n## Example\n```diff\n{diff}```\n"),
+    };
+    format!("# {}\n\n{}\n\n{level} · {safety}{istio}\n\n{}\n{example}", meta.name, sentence(meta.summary), docs.trim(),)
 }
 
 /// A summary as a sentence.

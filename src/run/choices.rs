@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::cli::{Cli, LevelName, ProfileName};
 use crate::config::{self, Config, Options, Profile};
 use crate::io::configuration;
+use crate::patch;
 use crate::rule::{Level, Transform};
 use crate::transforms;
 
@@ -12,7 +13,9 @@ use crate::transforms;
 pub(super) struct Choices {
     /// The name of the configuration that was used.
     pub(super) configuration: Option<String>,
-    /// The rules, in the order of the list.
+    /// All rules: ours, and behind them the user's.
+    pub(super) all: Vec<&'static dyn Transform>,
+    /// Those that are run.
     pub(super) rules: Vec<&'static dyn Transform>,
     pub(super) options: Options,
     pub(super) unsafe_fixes: bool,
@@ -25,7 +28,6 @@ impl Choices {
     /// # Errors
     /// Everything that is wrong with the flags or the configuration.
     pub(super) fn new(cli: &Cli) -> Result<Choices, Vec<String>> {
-        unknown_rules(cli).map_err(|problem| vec![problem])?;
         let file = configuration::read(cli.config.as_deref(), &cli.paths).map_err(|problem| vec![problem])?;
         let config = match &file {
             Some(file) => {
@@ -38,7 +40,10 @@ impl Choices {
             }
             None => Config::default(),
         };
-        let rules = rules(cli, &config);
+        let own = patch::transforms(&config.options).map_err(|problem| vec![problem])?;
+        let all = [transforms::ALL, &own].concat();
+        unknown_rules(cli, &all).map_err(|problem| vec![problem])?;
+        let rules = chosen(cli, &config, &all);
         let mut options = config.options;
         match cli.profile {
             Some(ProfileName::Seed) => options.profile = Profile::Seed,
@@ -60,6 +65,7 @@ impl Choices {
         };
         Ok(Choices {
             configuration: file.map(|file| file.name),
+            all,
             rules,
             options,
             unsafe_fixes: cli.r#unsafe || config.unsafe_fixes,
@@ -73,23 +79,23 @@ fn names() -> Vec<&'static str> {
     transforms::ALL.iter().map(|rule| rule.meta().name).collect()
 }
 
-fn unknown_rules(cli: &Cli) -> Result<(), String> {
+fn unknown_rules(cli: &Cli, all: &[&'static dyn Transform]) -> Result<(), String> {
     let mut named = cli.select.iter().filter(|name| *name != "none").chain(&cli.ignore);
-    match named.find(|name| !names().contains(&name.as_str())) {
-        Some(name) => Err(super::unknown_rule(name)),
+    match named.find(|name| all.iter().all(|rule| rule.meta().name != *name)) {
+        Some(name) => Err(super::unknown_rule(name, all)),
         None => Ok(()),
     }
 }
 
 /// The rules that are run. Those that `--select` names are run whatever the configuration says; `--ignore` adds to it.
-fn rules(cli: &Cli, config: &Config) -> Vec<&'static dyn Transform> {
+fn chosen(cli: &Cli, config: &Config, all: &[&'static dyn Transform]) -> Vec<&'static dyn Transform> {
     let none = cli.select.iter().any(|name| name == "none");
     let nothing = Vec::new();
     let (select, ignore) =
         if cli.select.is_empty() { (&config.select, &config.ignore) } else { (&cli.select, &nothing) };
-    let chosen = |rule: &&&'static dyn Transform| {
+    let is_chosen = |rule: &&&'static dyn Transform| {
         let has = |names: &[String]| names.iter().any(|name| name == rule.meta().name);
         (select.is_empty() || has(select)) && !has(ignore) && !has(&cli.ignore)
     };
-    transforms::ALL.iter().filter(|_| !none).filter(chosen).copied().collect()
+    all.iter().filter(|_| !none).filter(is_chosen).copied().collect()
 }

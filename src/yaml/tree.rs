@@ -533,10 +533,10 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The JSON value, as kubectl reads it; see [`super::value`].
+    /// The JSON value, as kubectl reads it.
     ///
     /// # Errors
-    /// As [`super::value`].
+    /// As [`value`](super::value()).
     pub fn value(self) -> Result<serde_json::Value, super::ValueError> {
         super::value::node_value(self.doc, self.id)
     }

@@ -33,6 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("docs::configuration_lists_all_keys", configuration_lists_all_keys),
         Trial::test("docs::configuration_schema_is_true", configuration_schema_is_true),
         Trial::test("docs::configuration_examples_are_read", configuration_examples_are_read),
+        Trial::test("docs::the_example_of_user_transforms_is_true", user_transforms_page_is_true),
         Trial::test("docs::contributing_names_real_places", contributing_names_real_places),
     ]
 }
@@ -170,6 +171,18 @@ fn rule_pages_are_true() -> Result<(), Failed> {
     Ok(())
 }
 
+/// The example of `docs/user-transforms.md` is a fixture.
+fn user_transforms_page_is_true() -> Result<(), Failed> {
+    let page = fs::read_to_string(root().join("docs/user-transforms.md"))?;
+    let case = root().join("testdata/user-transforms/first-label");
+    for name in ["meshfix.yaml", "fix.diff"] {
+        if !page.contains(&fs::read_to_string(case.join(name))?) {
+            return Err(format!("the page does not show {}", case.join(name).display()).into());
+        }
+    }
+    Ok(())
+}
+
 fn rule_names() -> Vec<&'static str> {
     meshfix::transforms::ALL.iter().map(|rule| rule.meta().name).collect()
 }
@@ -202,7 +215,7 @@ fn configuration_schema_is_true() -> Result<(), Failed> {
 /// Every configuration that the documentation shows can be read.
 fn configuration_examples_are_read() -> Result<(), Failed> {
     let mut read = 0;
-    for page in ["README.md", "docs/configuration.md"] {
+    for page in ["README.md", "docs/configuration.md", "docs/user-transforms.md"] {
         let text = fs::read_to_string(root().join(page))?;
         for block in text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
             if block.contains("kind: MeshFix") {
@@ -211,7 +224,7 @@ fn configuration_examples_are_read() -> Result<(), Failed> {
             }
         }
     }
-    if read < 2 { Err("the examples are found".into()) } else { Ok(()) }
+    if read < 3 { Err("the examples are found".into()) } else { Ok(()) }
 }
 
 /// Paths in backticks in CONTRIBUTING.md and ARCHITECTURE.md exist.

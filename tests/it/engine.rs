@@ -14,6 +14,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("engine::equal_claims_wait_and_look_again", claims),
         Trial::test("engine::a_change_waits_when_its_premise_is_edited", premises),
         Trial::test("engine::a_change_over_two_files_is_whole_or_not_at_all", whole_changes),
+        Trial::test("engine::a_change_is_refused_where_anything_it_touches_is_not_ours", not_ours),
         Trial::test("engine::files_that_share_a_change_are_one_write_unit", write_units),
         Trial::test("engine::a_rule_waits_for_the_rules_before_it", waiting),
         Trial::test("engine::the_order_of_files_does_not_matter", file_order),
@@ -219,6 +220,52 @@ fn whole_changes() -> Result<(), Failed> {
     )?;
     let outcome = run(&[("a.yaml", plain()), ("b.yaml", plain())], &[&all], false);
     ensure(outcome.changed.len() == 2, &outcome)
+}
+
+/// Gives the workload and every Service a label, in one change.
+fn label_all(meta: &Meta, cx: &Context<'_>, findings: &mut Vec<Finding>) {
+    for workload in cx.inventory.workloads() {
+        let mut change = Change::default();
+        let services = cx.inventory.services().filter_map(|id| cx.inventory.root(id));
+        for metadata in services.chain([workload.root]).filter_map(|root| root.get("metadata")) {
+            if metadata.get("labels").is_none() {
+                change.insert(metadata, &["labels", "seen"], "yes", &[]);
+            }
+        }
+        if !change.ops.is_empty() {
+            findings.push(finding(meta, workload, change));
+        }
+    }
+}
+
+fn not_ours() -> Result<(), Failed> {
+    let all = rule("all", label_all);
+    let service = |metadata: &str| {
+        format!(
+            "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata:\n    name: web\n{metadata}"
+        )
+    };
+    let refused = |files: &[(&str, String)], reason: &str| {
+        let outcome = run(files, &[&all], false);
+        ensure(outcome.changed.is_empty(), &outcome.changed)?;
+        let is = |status: &Status| matches!(status, Status::Refused(have) if have.contains(reason));
+        ensure(outcome.open().any(|reported| is(&reported.status)), &outcome.findings)
+    };
+    let plain = [("a.yaml", deployment("web", "")), ("b.yaml", service(""))];
+    ensure(run(&plain, &[&all], false).changed.len() == 2, "both are ours")?;
+    let owned = service("    ownerReferences: [{kind: Shop, name: web}]\n");
+    refused(&[("a.yaml", deployment("web", "")), ("b.yaml", owned)], "Service/web: it has ownerReferences")?;
+    let test = service("    annotations: {helm.sh/hook: test}\n");
+    refused(&[("a.yaml", deployment("web", "")), ("b.yaml", test)], "Service/web: it is a Helm test")?;
+    let overlay = |namespace: &str| format!("namespace: {namespace}\nresources: [../base]\n");
+    let bases = [
+        ("a.yaml", deployment("web", "")),
+        ("base/kustomization.yaml", "resources: [b.yaml]\n".to_owned()),
+        ("base/b.yaml", service("")),
+        ("shop/kustomization.yaml", overlay("shop")),
+        ("system/kustomization.yaml", overlay("kube-system")),
+    ];
+    refused(&bases, "Service/web: shop/kustomization.yaml and system/kustomization.yaml both deploy it")
 }
 
 fn write_units() -> Result<(), Failed> {

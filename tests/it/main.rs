@@ -4,16 +4,27 @@ mod architecture;
 mod cli;
 mod engine;
 mod fixtures;
+mod judge;
+mod programs;
 mod shared;
 mod suites;
+mod user_transforms;
 mod yaml;
 
 fn main() -> std::process::ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials =
-        [architecture::trials(), cli::trials(), engine::trials(), fixtures::trials(), suites::trials(), yaml::trials()]
-            .into_iter()
-            .flatten()
-            .collect();
+    let trials = [
+        architecture::trials(),
+        cli::trials(),
+        engine::trials(),
+        fixtures::trials(),
+        judge::trials(),
+        suites::trials(),
+        user_transforms::trials(),
+        yaml::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

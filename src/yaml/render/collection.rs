@@ -71,7 +71,7 @@ impl Renderer<'_> {
         Ok(())
     }
 
-    fn is_removed(&self, node: u32) -> bool {
+    pub(super) fn is_removed(&self, node: u32) -> bool {
         self.targets.get(&node).is_some_and(|target| target.removed)
     }
 

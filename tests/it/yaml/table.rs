@@ -293,6 +293,25 @@ fn flow(t: &mut Table) {
         insert("/b", json!({"c": [1]})),
         "{\n  \"a\": 1,\n  \"b\": {\n    \"c\": [\n      1\n    ]\n  }\n}\n",
     );
+    let lines = "{\n  \"a\": 1,\n  \"b\": [\n    1,\n    2\n  ]\n}\n";
+    t.check(
+        "JSON lines, a new entry for the last one",
+        lines,
+        [remove("/b"), insert("/c", 3)],
+        "{\n  \"a\": 1,\n  \"c\": 3\n}\n",
+    );
+    t.check(
+        "JSON lines, new items for the last one",
+        lines,
+        [remove("/b/1"), push("/b", 3), push("/b", 4)],
+        "{\n  \"a\": 1,\n  \"b\": [\n    1,\n    3,\n    4\n  ]\n}\n",
+    );
+    t.check(
+        "lines in braces with a last comma, a new entry for the last one",
+        "a: {\n  b: 1,\n  c: 2, # two\n}\n",
+        [remove("/a/c"), insert("/a/d", 3)],
+        "a: {\n  b: 1,\n  d: 3,\n}\n",
+    );
     t.check("JSON with tabs", "{\n\t\"a\": 1\n}\n", insert("/b", 2), "{\n\t\"a\": 1,\n\t\"b\": 2\n}\n");
     t.check("remove an entry", "a: {b: 1, c: 2}\n", remove("/a/b"), "a: {c: 2}\n");
     t.check("remove the last entry", "a: {b: 1, c: 2}\n", remove("/a/c"), "a: {b: 1}\n");

@@ -1,0 +1,126 @@
+//! `istioctl analyze` in a live cluster says nothing about a case's result that it did not say before the fix.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+
+use super::client::text;
+use super::resources::{self, Pair, Resource};
+use super::server::{Parts, Server};
+use super::stage::{How, Stage};
+
+/// The gateway that fixtures' Gateways select.
+const GATEWAY: &str = include_str!("gateway.yaml");
+
+/// What may be said after a fix: the code, the case (`*` is any), and why.
+const EXPECTED: &[(&str, &str, &str)] =
+    &[("IST0103", "*", "a Pod that joins the mesh has no proxy here, as nothing injects one")];
+
+/// What is said: case, code, and what of; with how often.
+type Messages = BTreeMap<(String, String, String), usize>;
+
+/// What was said of all cases together.
+pub(crate) struct Analysis {
+    before: Messages,
+    after: Messages,
+}
+
+/// Analyses all cases at once, each in namespaces of its own: in one cluster as they are, in another one fixed.
+pub(crate) fn analyze(parts: &Parts, istioctl: &Path, cases: &[(String, Vec<Pair>)]) -> Result<Analysis, Failed> {
+    let (before, after) = std::thread::scope(|scope| {
+        let before = scope.spawn(|| Server::start(parts));
+        let after = Server::start(parts);
+        (before.join().expect("starting a server does not panic"), after)
+    });
+    let (before, after) = (before?, after?);
+    for resource in resources::read(&[("gateway.yaml".to_owned(), GATEWAY.to_owned())]).resources {
+        before.client.create(&resource.value, false)?;
+        after.client.create(&resource.value, false)?;
+    }
+    for (number, (_, pairs)) in cases.iter().enumerate() {
+        let stage = |server| Stage::new(server, format!("c{number}"), pairs);
+        fill(pairs, stage(&before.client), stage(&after.client))?;
+    }
+    Ok(Analysis { before: run(istioctl, &before, cases)?, after: run(istioctl, &after, cases)? })
+}
+
+/// Creates a case in both clusters, without what one of them does not take.
+fn fill<'a>(pairs: &[Pair], mut before: Stage<'a>, mut after: Stage<'a>) -> Result<(), Failed> {
+    for pair in pairs {
+        let old = pair.before.as_ref().map(without_cluster_wide);
+        let new = pair.after.as_ref().map(without_cluster_wide);
+        let mut both: Vec<(&mut Stage<'a>, Resource)> = Vec::new();
+        both.extend(old.map(|old| (&mut before, old)));
+        both.extend(new.map(|new| (&mut after, new)));
+        if both.iter_mut().all(|(stage, resource)| stage.put(resource, pair.copy, How::Try).is_ok()) {
+            for (stage, resource) in &mut both {
+                stage.put(resource, pair.copy, How::Create)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A Service without the ports and the address that only one Service of a cluster can have.
+fn without_cluster_wide(resource: &Resource) -> Resource {
+    let mut resource = resource.clone();
+    if resource.kind() == "Service" {
+        let spec = &mut resource.value["spec"];
+        for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+            port.as_object_mut().and_then(|port| port.remove("nodePort"));
+        }
+        if spec.get("clusterIP").is_some_and(|address| address != "None") {
+            spec.as_object_mut().and_then(|spec| spec.remove("clusterIP"));
+        }
+    }
+    resource
+}
+
+fn run(istioctl: &Path, server: &Server, cases: &[(String, Vec<Pair>)]) -> Result<Messages, Failed> {
+    let output = Command::new(istioctl)
+        .args(["analyze", "--all-namespaces", "--output=json", "--timeout=120s", "--kubeconfig"])
+        .arg(&server.kubeconfig)
+        .output()?;
+    let list: Vec<Value> = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("istioctl: {error}\n{}", String::from_utf8_lossy(&output.stderr)))?;
+    let mut messages = Messages::new();
+    for message in &list {
+        // `Deployment c7-0-shop/web`, or `Namespace c7-0-shop`.
+        let (kind, place) = text(message, "/origin").split_once(' ').unwrap_or_default();
+        let (namespace, name) = place.split_once('/').unwrap_or((place, ""));
+        let Some((prefix, own)) = resources::own_name(namespace) else { continue };
+        let number = prefix.strip_prefix('c').and_then(|number| number.parse::<usize>().ok());
+        let Some((case, _)) = number.and_then(|number| cases.get(number)) else { continue };
+        let resource = if name.is_empty() { format!("{kind} {own}") } else { format!("{kind} {own}/{name}") };
+        *messages.entry((case.clone(), text(message, "/code").to_owned(), resource)).or_default() += 1;
+    }
+    Ok(messages)
+}
+
+impl Analysis {
+    /// What is said only after the fix, or more often, and is not expected.
+    pub(crate) fn news(&self) -> Vec<String> {
+        let expected = |case: &str, code: &str| {
+            EXPECTED.iter().any(|(expected, at, _)| *expected == code && (*at == case || *at == "*"))
+        };
+        let news = self.after.iter().filter(|(message, count)| self.before.get(message).is_none_or(|old| old < count));
+        let news = news.filter(|((case, code, _), _)| !expected(case, code));
+        news.map(|((case, code, resource), _)| format!("{case}: {code} {resource}")).collect()
+    }
+}
+
+impl std::fmt::Display for Analysis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut codes: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
+        for (i, messages) in [&self.before, &self.after].into_iter().enumerate() {
+            for ((_, code, _), count) in messages {
+                codes.entry(code).or_default()[i] += count;
+            }
+        }
+        write!(f, "istioctl analyze, before and after:")?;
+        codes.iter().try_for_each(|(code, [before, after])| write!(f, " {code} {before} {after};"))
+    }
+}

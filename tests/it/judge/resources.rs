@@ -1,0 +1,206 @@
+//! The resources of a case's files, and where each goes: no two cases meet in a namespace.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use meshfix::yaml;
+use serde_json::{Map, Value, json};
+
+use super::client::text;
+
+/// What a case's files hold.
+pub(crate) struct Read {
+    pub(crate) resources: Vec<Resource>,
+    /// Documents that are no YAML (templates, broken ones) or no resource (values, patches without a kind).
+    pub(crate) others: usize,
+}
+
+/// A resource as it stands in a file.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Resource {
+    pub(crate) file: String,
+    pub(crate) value: Value,
+}
+
+/// A resource before and after a fix. `copy` counts resources of one name, as overlays and examples have them:
+/// they are alternatives, which never meet in a cluster.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) before: Option<Resource>,
+    pub(crate) after: Option<Resource>,
+    pub(crate) copy: usize,
+}
+
+/// The resources of all files, those in Lists too.
+pub(crate) fn read(files: &[(String, String)]) -> Read {
+    let mut read = Read { resources: Vec::new(), others: 0 };
+    for (file, content) in files {
+        let content: Arc<str> = content.as_str().into();
+        for slice in yaml::slices(&content) {
+            match yaml::parse(&content, slice) {
+                Ok(None) => {}
+                Ok(Some(document)) => match yaml::value(&document) {
+                    Ok(value) => read.add(file, value),
+                    Err(_) => read.others += 1,
+                },
+                Err(_) => read.others += 1,
+            }
+        }
+    }
+    read
+}
+
+impl Read {
+    fn add(&mut self, file: &str, mut value: Value) {
+        let kind = text(&value, "/kind").to_owned();
+        if let Some(item_kind) = kind.strip_suffix("List")
+            && let Some(Value::Array(items)) = value.get_mut("items").map(Value::take)
+        {
+            for mut item in items {
+                // The items of a `DeploymentList` need not say what they are.
+                if let Some(item) = item.as_object_mut().filter(|_| !item_kind.is_empty()) {
+                    item.entry("kind").or_insert_with(|| item_kind.into());
+                    item.entry("apiVersion").or_insert_with(|| value["apiVersion"].clone());
+                }
+                self.add(file, item);
+            }
+        } else if kind.is_empty() || text(&value, "/apiVersion").is_empty() || !value["metadata"].is_object() {
+            self.others += 1;
+        } else {
+            self.resources.push(Resource { file: file.to_owned(), value });
+        }
+    }
+}
+
+impl Resource {
+    pub(crate) fn api_version(&self) -> &str {
+        text(&self.value, "/apiVersion")
+    }
+
+    pub(crate) fn kind(&self) -> &str {
+        text(&self.value, "/kind")
+    }
+
+    /// The name; for a resource that the server is to name, what the name starts with.
+    pub(crate) fn name(&self) -> &str {
+        let name = text(&self.value, "/metadata/name");
+        if name.is_empty() { text(&self.value, "/metadata/generateName") } else { name }
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        let namespace = text(&self.value, "/metadata/namespace");
+        if namespace.is_empty() { "default" } else { namespace }
+    }
+
+    fn id(&self) -> (String, String, String) {
+        (self.kind().to_owned(), self.namespace().to_owned(), self.name().to_owned())
+    }
+}
+
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {} {}/{}", self.file, self.kind(), self.namespace(), self.name())
+    }
+}
+
+/// The prefix of a namespace on the server, and its name in the case.
+pub(crate) fn own_name(on_server: &str) -> Option<(&str, &str)> {
+    let (prefix, rest) = on_server.split_once('-')?;
+    Some((prefix, rest.split_once('-')?.1))
+}
+
+/// Each resource before with what became of it, then what is new. Namespaces come first, as others need them.
+pub(crate) fn pair(before: Vec<Resource>, after: Vec<Resource>) -> Vec<Pair> {
+    let mut copies = BTreeMap::new();
+    let mut pairs: Vec<Pair> = Vec::new();
+    for resource in before {
+        let copy = copies.entry(resource.id()).or_insert(0);
+        pairs.push(Pair { before: Some(resource), after: None, copy: *copy });
+        *copy += 1;
+    }
+    for resource in after {
+        let is_its_before = |pair: &&mut Pair| {
+            let before = pair.before.as_ref().filter(|_| pair.after.is_none());
+            before.is_some_and(|before| before.file == resource.file && before.id() == resource.id())
+        };
+        match pairs.iter_mut().find(is_its_before) {
+            Some(pair) => pair.after = Some(resource),
+            None => pairs.push(Pair { before: None, after: Some(resource), copy: 0 }),
+        }
+    }
+    let is_namespace = |pair: &Pair| pair.before.iter().chain(&pair.after).any(|one| one.kind() == "Namespace");
+    pairs.sort_by_key(|pair| !is_namespace(pair));
+    pairs
+}
+
+/// The namespaces of one case in one phase. On the server `shop` is `t7-0-shop`.
+pub(crate) struct Space {
+    /// What tells this case and phase from all others.
+    prefix: String,
+    /// The case's namespaces, by the names that its files know.
+    names: BTreeSet<String>,
+}
+
+impl Space {
+    pub(crate) fn new(prefix: String, pairs: &[Pair]) -> Space {
+        let names = pairs.iter().flat_map(|pair| pair.before.iter().chain(&pair.after));
+        let names = names.map(|one| if one.kind() == "Namespace" { one.name() } else { one.namespace() });
+        let names = names.map(str::to_owned).collect();
+        Space { prefix, names }
+    }
+
+    /// The resource as it goes to the server: in namespaces of its own, and with references that follow.
+    pub(crate) fn place(&self, resource: &Resource, copy: usize) -> Value {
+        let mut value = resource.value.clone();
+        let references = resource.api_version().contains("istio.io/") || resource.api_version().contains("gateway.");
+        self.follow(&mut value, copy, references);
+        let Some(metadata) = value["metadata"].as_object_mut() else { return value };
+        if resource.kind() == "Namespace" {
+            metadata.insert("name".to_owned(), self.rename(resource.name(), copy).into());
+        } else {
+            metadata.insert("namespace".to_owned(), self.rename(resource.namespace(), copy).into());
+        }
+        value
+    }
+
+    /// The namespace that a placed resource needs, in the mesh as most fixtures mean it.
+    pub(crate) fn namespace(&self, placed: &Value) -> Value {
+        let labels = json!({"istio-injection": "enabled"});
+        let name = text(placed, "/metadata/namespace");
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    }
+
+    fn rename(&self, name: &str, copy: usize) -> String {
+        let name: String = format!("{}-{copy}-{name}", self.prefix).chars().take(63).collect();
+        name.trim_end_matches('-').to_owned()
+    }
+
+    /// Renames namespaces where one resource names another's: `namespace: shop`, `web.shop.svc`, `shop/gateway`.
+    fn follow(&self, value: &mut Value, copy: usize, references: bool) {
+        match value {
+            Value::Object(fields) => self.follow_fields(fields, copy, references),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.follow(item, copy, references)),
+            Value::String(string) if references => {
+                for name in &self.names {
+                    let renamed = self.rename(name, copy);
+                    *string = string.replace(&format!(".{name}.svc"), &format!(".{renamed}.svc"));
+                    if let Some(rest) = string.strip_prefix(&format!("{name}/")) {
+                        *string = format!("{renamed}/{rest}");
+                        break;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn follow_fields(&self, fields: &mut Map<String, Value>, copy: usize, references: bool) {
+        for (key, value) in fields {
+            let named = value.as_str().filter(|name| key == "namespace" && self.names.contains(*name));
+            match named.map(|name| self.rename(name, copy)) {
+                Some(renamed) => *value = renamed.into(),
+                None => self.follow(value, copy, references),
+            }
+        }
+    }
+}
