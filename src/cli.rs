@@ -50,6 +50,10 @@ pub struct Cli {
     /// The configuration; without it the nearest meshfix.yaml, upwards to the repository's root
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Leave out what an earlier report has (`--format json -o FILE`): it is neither shown nor fixed, and does not
+    /// fail the run
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
     /// Which requirements: the vendor's specification (seed, the default) or Istio's own (istio)
     #[arg(long, value_name = "PROFILE")]
     pub profile: Option<ProfileName>,

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Cli, Color, Command, Format};
-use crate::engine::{self, Outcome, Settings, Status};
+use crate::engine::{self, Baseline, Outcome, Settings, Status};
 use crate::io::files::reason;
 use crate::io::{configuration, files, stream, write};
 use crate::manifest::Kinds;
@@ -52,18 +52,33 @@ fn explain(name: &str, all: &[&'static dyn Transform]) -> u8 {
 
 fn unknown_rule(name: &str, all: &[&'static dyn Transform]) -> String {
     let names = all.iter().map(|rule| rule.meta().name);
-    match spelling::suggestion(name, names) {
+    match spelling::nearest(name, names) {
         Some(near) => format!("there is no rule `{name}`; did you mean `{near}`?"),
         None => format!("there is no rule `{name}`; `meshfix rules` lists them"),
     }
 }
 
+/// Reads the report that `--baseline` names.
+fn baseline(cli: &Cli, path: &Path) -> Result<Baseline, String> {
+    if cli.output.as_deref() == Some(path) {
+        return Err("the new report would lack what its baseline has; make it anew without --baseline".to_owned());
+    }
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{name}: {}", reason(&error)))?;
+    Baseline::read(&text, |file| Path::new(file).exists()).map_err(|error| format!("{name}: {error}"))
+}
+
 fn fix(cli: &Cli, choices: &Choices) -> u8 {
+    let baseline = match cli.baseline.as_deref().map(|path| baseline(cli, path)).transpose() {
+        Ok(baseline) => baseline,
+        Err(problem) => return fail(&problem),
+    };
     let sabotage = std::env::var_os("MESHFIX_TEST_SABOTAGE").is_some() && cfg!(debug_assertions);
     let settings = Settings {
         rules: choices.rules.clone(),
         options: &choices.options,
         unsafe_fixes: choices.unsafe_fixes,
+        baseline: baseline.as_ref(),
         sabotage,
     };
     if cli.verbose {
@@ -212,6 +227,15 @@ fn left_over(log: &mut Log<'_>, view: &View<'_>, skipped: &[(String, String)]) {
     for (loc, reason) in &outcome.unread {
         let name = visible(view.name(loc.file));
         log.say(&format!("skipped {name}:{}: {}\n", view.position(*loc), visible(reason)));
+    }
+    for sentence in &outcome.unused_ignores {
+        log.say(&format!("warning: {}\n", visible(sentence)));
+    }
+    match outcome.stale_baseline {
+        0 => {}
+        1 => log.say("1 entry of the baseline matches nothing any more; make it anew without --baseline\n"),
+        more => log
+            .say(&format!("{more} entries of the baseline match nothing any more; make it anew without --baseline\n")),
     }
     if !outcome.fighting.is_empty() {
         log.error(&format!(

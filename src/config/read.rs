@@ -9,7 +9,7 @@ use super::keys::SPEC;
 use super::rule_keys::RULES;
 use super::schema::{Known, Row};
 use super::{Config, Options};
-use crate::spelling::suggestion;
+use crate::spelling::nearest;
 use crate::text::{LineIndex, Position, Span};
 use crate::yaml::{self, Node};
 
@@ -349,7 +349,7 @@ impl<T, U> Part<T> for Many<T, U> {
 
 /// What may have been meant: the nearest word, or all words where none is near and there are few.
 pub(super) fn hint<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clone) -> String {
-    match suggestion(word, known.clone()) {
+    match nearest(word, known.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there is {}", and(known)),
     }

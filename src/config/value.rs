@@ -9,7 +9,7 @@ use super::Version;
 use super::key::{Is, Numbers, Texts, Word};
 use super::keys::{LABEL_VALUE, is_inside};
 use super::read::{Reader, describe, hint};
-use crate::spelling::suggestion;
+use crate::spelling::nearest;
 
 impl<T> Is<T> {
     /// Reads a value and puts it where it goes; what is wrong is told to the reader.
@@ -113,7 +113,7 @@ fn word<'w, T>(reader: &mut Reader<'_>, words: &'w [Word<T>], value: &Value) -> 
     let found = words.iter().find(|(word, _)| Some(*word) == text);
     if found.is_none() {
         let names = words.iter().map(|(word, _)| *word);
-        let near = value.as_str().and_then(|text| suggestion(text, names.clone()));
+        let near = value.as_str().and_then(|text| nearest(text, names.clone()));
         let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         let names: Vec<String> = names.map(|word| format!("`{word}`")).collect();
         reader.fault(format!("`{}` must be {}, not {}{near}", reader.name(), names.join(" or "), describe(value)));

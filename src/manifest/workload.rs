@@ -68,6 +68,22 @@ impl<'a> Workload<'a> {
         self.root.at(&["metadata", "annotations", name])?.text()
     }
 
+    /// What the pods are made of, as a JSON Pointer into the document: the template, or the spec of a pod itself.
+    pub fn pods_pointer(self) -> String {
+        let template = self.template.json_pointer();
+        if self.template.id() == self.root.id() { template + "/spec" } else { template }
+    }
+
+    /// True for workloads whose pods run until their work is done.
+    pub fn runs_to_completion(self) -> bool {
+        matches!(self.resource.name.kind.as_str(), "Job" | "CronJob" | "ScaledJob")
+    }
+
+    /// The pod's annotation `proxy.istio.io/config`: its proxy's configuration, YAML or JSON in a string.
+    pub fn proxy_config(self) -> Option<Field<'a>> {
+        self.pod_metadata?.at(&["annotations", "proxy.istio.io/config"])
+    }
+
     /// Why the API server would refuse an update of the pod template, if it would: pods and Jobs can't change
     /// in place, unless a hook or Argo CD re-creates them each time or each apply makes a new one.
     pub fn immutable(self) -> Option<&'static str> {

@@ -9,9 +9,10 @@ pub fn page(meta: &Meta) -> String {
         meta.safety.map_or_else(|| "reports only".to_owned(), |safety| format!("fixes are {} at best", safety.name()));
     let istio = meta.istio.map_or_else(String::new, |code| format!(" · `istioctl analyze` calls it {code}"));
     let docs: String = meta.docs.lines().map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect();
+    let language = if meta.safety.is_some() { "diff" } else { "text" };
     let example = match meta.example {
         "" => String::new(),
-        diff => format!("\n## Example\n```diff\n{diff}```\n"),
+        example => format!("\n## Example\n```{language}\n{example}```\n"),
     };
     format!("# {}\n\n{}\n\n{level} · {safety}{istio}\n\n{}\n{example}", meta.name, sentence(meta.summary), docs.trim(),)
 }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("user_transforms::the_text_says_what_json_patch_says", same_as_json_patch),
+        Trial::test("user_transforms::only_workloads_whose_pods_change_roll", rolling),
         Trial::test("user_transforms::names_are_taken_once_and_secrets_never", names),
     ]
 }
@@ -35,7 +36,7 @@ fn transform(id: &str, target: Target, operations: Value) -> UserTransform {
 
 fn run(text: &str, options: &Options) -> Outcome {
     let rules = patch::transforms(options).expect("rules");
-    let settings = Settings { rules, options, unsafe_fixes: true, sabotage: false };
+    let settings = Settings { rules, options, unsafe_fixes: true, baseline: None, sabotage: false };
     let file = Kinds::of(options).read("thing.yaml".to_owned(), text.into(), None);
     engine::run(file.into_iter().collect(), &settings)
 }
@@ -52,6 +53,34 @@ fn names() -> Result<(), Failed> {
     assert!(problem(vec![one("host-network", "Pod")]).contains("of this name already"));
     assert!(problem(vec![one("none", "Pod")]).contains("of this name already"));
     assert!(problem(vec![one("a", "Secret")]).contains("never read or edited"));
+    Ok(())
+}
+
+fn rolling() -> Result<(), Failed> {
+    let text = "apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, labels: {app: web}}
+spec:
+  replicas: 1
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: []}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: web, labels: {app: web}}
+spec:
+  template:
+    metadata: {labels: {app: web}}
+";
+    for (path, most) in [("/metadata/labels/a", 0), ("/spec/replicas", 0), ("/spec/template/metadata/labels/a", 1)] {
+        let operations = json!([{"op": "add", "path": path, "value": "2"}]);
+        let options =
+            Options { transforms: vec![transform("own", Target::default(), operations)], ..Options::default() };
+        let outcome = run(text, &options);
+        assert_eq!(outcome.findings.len(), 2);
+        assert_eq!(outcome.rolling(), most, "{path}");
+    }
     Ok(())
 }
 

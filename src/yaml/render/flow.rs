@@ -65,7 +65,7 @@ impl Renderer<'_> {
 
     pub(super) fn flow_items(&mut self, sequence: u32, items: &BTreeMap<usize, Vec<Value>>) -> Result<(), Refusal> {
         let doc = self.layout.doc;
-        let style = self.flow_style(sequence);
+        let style = Style { quotes: self.layout.item_quotes(sequence), ..self.flow_style(sequence) };
         let children: Vec<u32> = doc.children(sequence).collect();
         let multi_line = self.last_child_line(sequence).is_some();
         let mut appended = Vec::new();
@@ -76,7 +76,7 @@ impl Renderer<'_> {
                     if multi_line && self.layout.json {
                         emit::pretty(value, style, Place::Flow)
                     } else {
-                        vec![emit::inline(value, style, Place::Flow)]
+                        vec![emit::item(value, style, Place::Flow)]
                     }
                 })
                 .collect();

@@ -23,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_configuration_that_is_a_link_out_of_the_repository_is_not_read", link_out),
         trial("a_team_decides_how_safe_a_rule_is", safety),
         trial("clusters_are_folders", clusters),
+        trial("paths_start_at_the_configuration", paths),
         trial("the_schema_and_the_reader_agree", schema_agrees),
     ]
 }
@@ -209,6 +210,32 @@ fn clusters() {
     world.run(&["--cluster", "east=none", "."]).with(2).says("error: --cluster east: none: no such file");
     world.run(&["--cluster", "east=bakery.yaml", "."]).with(2).says("it is no folder");
     world.run(&["--cluster", "east=.", "."]).with(1);
+}
+
+/// From wherever meshfix is run, and however the files are named.
+fn paths() {
+    let world = World::with(&[("shop/till/bank.yaml", BANK), ("shop/lab/bank.yaml", BANK)]);
+    fs::create_dir(world.path(".git")).expect("a folder");
+    world.write("meshfix.yaml", config("{ignores: [{paths: [shop/till/*], reason: it is going away}]}"));
+    let root = world.root.display().to_string();
+    for (folder, path) in [
+        (".", "."),
+        ("shop", "."),
+        ("shop/till", ".."),
+        ("shop/till", "../till ../lab"),
+        ("shop/lab", "./bank.yaml ../till/bank.yaml"),
+        ("/", &root),
+        ("shop", &root),
+    ] {
+        let script = format!("cd {folder} && meshfix --check --select proxy-uid {path}");
+        let out = world.shell(&script).with(1).out();
+        assert_eq!(out.matches("  proxy-uid").count(), 1, "{script}: {out}");
+        assert!(!out.contains("till/bank.yaml:"), "{script}: {out}");
+    }
+    let linked = world.outside("link");
+    symlink(&world.root, &linked).expect("a link");
+    let out = world.run(&["--check", "--select", "proxy-uid", &linked.display().to_string()]).with(1).out();
+    assert_eq!(out.matches("  proxy-uid").count(), 1, "{out}");
 }
 
 /// What one of them takes or refuses, the other one does too.

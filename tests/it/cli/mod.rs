@@ -5,6 +5,7 @@ mod corpus;
 mod exits;
 mod files;
 mod hostile;
+mod ignores;
 mod json;
 mod law;
 mod links;
@@ -26,6 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         configuration::trials(),
         stream::trials(),
         json::trials(),
+        ignores::trials(),
         law::trials(),
         files::trials(),
         links::trials(),
