@@ -5,6 +5,7 @@ mod app_label;
 mod dns_ndots;
 mod dns_policy;
 mod envoy_base_id;
+mod external_registry;
 mod health_probe;
 mod host_network;
 mod host_port;
@@ -17,6 +18,7 @@ mod proxy_uid;
 mod reserved_port;
 mod shutdown_drain;
 mod start_order;
+mod trace_context;
 mod unexplained_ignore;
 mod unused_ignore;
 mod version_label;
@@ -41,6 +43,8 @@ pub static ALL: &[&dyn Transform] = &[
     &probe_port::ProbePort,
     &probe_rewrite::ProbeRewrite,
     &health_probe::HealthProbe,
+    &trace_context::TraceContext,
+    &external_registry::ExternalRegistry,
     &unused_ignore::UnusedIgnore,
     &unexplained_ignore::UnexplainedIgnore,
 ];

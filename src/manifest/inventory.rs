@@ -296,6 +296,26 @@ impl<'a> Inventory<'a> {
         self.label_of_namespace(workload.id, namespace, label)
     }
 
+    /// True when the Namespace object nearest to the workload has an annotation.
+    pub fn has_namespace_annotation(&self, workload: Workload<'_>, namespace: &str, name: &str) -> bool {
+        let near = self.namespaces.get(namespace).map_or_else(Vec::new, |ids| self.nearest(workload.id, ids));
+        near.into_iter()
+            .filter_map(|id| self.root(id))
+            .any(|root| root.at(&["metadata", "annotations", name]).is_some())
+    }
+
+    /// True when two resources come into one namespace of one cluster: by one kustomization, from one file, or from one
+    /// folder when both say which namespace.
+    pub fn are_deployed_together(&self, one: ResourceId, other: ResourceId) -> bool {
+        let folder = |id: ResourceId| self.files[self.resource(id).file.0 as usize].folder();
+        let theirs = self.placements(other);
+        self.placements(one).iter().any(|placement| {
+            let beside = self.resource(one).file == self.resource(other).file
+                || placement.namespace.is_some() && folder(one) == folder(other);
+            theirs.contains(placement) && (placement.kustomization.is_some() || beside)
+        })
+    }
+
     /// As [`Inventory::namespace_label`], for any resource.
     pub(super) fn label_of_namespace(&self, asker: ResourceId, namespace: &str, label: &str) -> Option<&'a str> {
         let near = self.nearest(asker, self.namespaces.get(namespace)?);

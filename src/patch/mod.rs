@@ -12,7 +12,7 @@ use serde_json::Value;
 use self::verdict::{Verdict, parts, title, unsettled, verdict};
 use crate::config::{Options, Target, UserTransform};
 use crate::glob;
-use crate::manifest::{Field, Inventory, Placement, ResourceId, Workload};
+use crate::manifest::{Field, Inventory, Placement, ResourceId, ResourceName, Workload};
 use crate::rule::{Context, Finding, Fix, Meta, Transform};
 use crate::transforms;
 
@@ -159,11 +159,20 @@ fn is_target<'a>(target: &Target, inventory: &Inventory<'a>, id: ResourceId) -> 
         return None;
     }
     let root = inventory.root(id)?;
+    if target.kind.is_none() && !is_deployed(name, root) {
+        return None;
+    }
     let labels = root.at(&["metadata", "labels"]);
     let has = |(label, value): (&String, &String)| {
         labels.and_then(|labels| labels.get(label)?.text()).is_some_and(|have| have == value)
     };
     target.labels.iter().all(has).then_some(root)
+}
+
+/// False for what only tools read: kustomizations, our own configuration, and whatever says so itself.
+fn is_deployed(name: &ResourceName, root: Field<'_>) -> bool {
+    let is_local = root.text_at(&["metadata", "annotations", "config.kubernetes.io/local-config"]) == "true";
+    !name.name.is_empty() && !is_local && !matches!(name.group(), "kustomize.config.k8s.io" | "meshfix.dev")
 }
 
 fn is_in(target: &Target, placement: &Placement) -> bool {

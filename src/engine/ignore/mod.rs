@@ -13,9 +13,9 @@ use crate::glob;
 use crate::manifest::{Inventory, ResourceId};
 use crate::rule::{Finding, Meta};
 use crate::spelling;
-use crate::text::Loc;
+use crate::text::{Loc, Span};
 use crate::transforms;
-use written::{Name, NameKind, Written};
+use written::{InInput, Name, NameKind, Written};
 
 /// The rule whose findings are ignores that ignore nothing.
 const UNUSED: &str = "unused-ignore";
@@ -26,6 +26,8 @@ const UNEXPLAINED: &str = "unexplained-ignore";
 pub(super) struct Ledger<'a> {
     /// Names that covered a finding, each with its place in the text before the run.
     used: HashSet<(Loc, String)>,
+    /// The comments as they were before the run; `None` in the first pass.
+    input: Option<InInput>,
     configured: Vec<Configured>,
     pub(super) baseline: Option<Matches<'a>>,
     /// Findings of the last pass that were ignored.
@@ -46,6 +48,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn new<'f>(settings: &Settings<'a>, files: impl Iterator<Item = &'f str>) -> Self {
         Ledger {
             used: HashSet::new(),
+            input: None,
             configured: vec![Configured::default(); settings.options.ignores.len()],
             baseline: settings.baseline.map(|baseline| Matches::new(baseline, files)),
             ignored: 0,
@@ -73,6 +76,7 @@ impl<'a> Ledger<'a> {
             let file = |finding: &Finding| inventory.file_name(finding.at.file);
             baseline.sift(file, [findings, &mut self.notes]);
         }
+        self.input.get_or_insert_with(|| written.into_input());
     }
 
     /// Whether anything ignores the finding; all that does counts as used.
@@ -87,6 +91,12 @@ impl<'a> Ledger<'a> {
         let mut ignored = !covering.is_empty();
         for name in covering {
             self.used.insert(key(&written.names[name], to_input));
+        }
+        if let Some(input) = &self.input {
+            for (at, name) in input.covering(to_input(finding.at), finding.rule) {
+                ignored = true;
+                self.used.insert((start(*at), name.clone()));
+            }
         }
         for (ignore, state) in settings.options.ignores.iter().zip(&mut self.configured) {
             let of_rule = ignore.rules.is_empty() || ignore.rules.iter().any(|rule| rule == finding.rule);
@@ -147,8 +157,11 @@ impl<'a> Ledger<'a> {
 
 /// A name with its place before the run: it stays the same from pass to pass.
 fn key(name: &Name<'_>, to_input: &dyn Fn(Loc) -> Loc) -> (Loc, String) {
-    let Loc { file, span } = to_input(name.at);
-    (Loc { file, span: crate::text::Span { end: span.start, ..span } }, name.text.to_owned())
+    (start(to_input(name.at)), name.text.to_owned())
+}
+
+fn start(Loc { file, span }: Loc) -> Loc {
+    Loc { file, span: Span { end: span.start, ..span } }
 }
 
 /// Whether an ignore of the configuration is for this resource. One that names a namespace must be right for

@@ -253,6 +253,34 @@ impl<'p> Written<'p> {
     }
 }
 
+/// The comments of the text before the run, by the lines they hold for: a finding of a later pass is reported there.
+#[derive(Default)]
+pub(super) struct InInput {
+    names: HashMap<(FileId, usize), Vec<(Loc, String)>>,
+    lines: HashMap<FileId, LineIndex>,
+}
+
+impl InInput {
+    /// The names that cover a finding which is reported at `at`, each with its place.
+    pub(super) fn covering<'s>(&'s self, at: Loc, rule: &'s str) -> impl Iterator<Item = &'s (Loc, String)> {
+        let line = self.lines.get(&at.file).map(|lines| (at.file, lines.line(at.span.start)));
+        let names = line.and_then(|line| self.names.get(&line)).into_iter().flatten();
+        names.filter(move |(_, name)| name == rule)
+    }
+}
+
+impl Written<'_> {
+    /// What is known of the first pass when later ones ask.
+    pub(super) fn into_input(self) -> InInput {
+        let comment = |name: &usize| match &self.names[*name] {
+            Name { kind: NameKind::Comment, at, text } => Some((*at, (*text).to_owned())),
+            _ => None,
+        };
+        let names = self.of_lines.iter().map(|(line, names)| (*line, names.iter().filter_map(comment).collect()));
+        InInput { names: names.collect(), lines: self.lines }
+    }
+}
+
 fn is_block_scalar(node: Node<'_>) -> bool {
     matches!(node.kind(), Kind::Literal | Kind::Folded)
 }
