@@ -132,6 +132,9 @@ pub struct Finding {
     pub fix: Option<Fix>,
     /// Why there is no fix although the rule has one, or why a fix is not applied.
     pub refusal: Option<String>,
+    /// The message when the rule finds the same in several places, `{}` for their number: one setting of the mesh
+    /// decides all of them, so a run reports them as one.
+    pub together: Option<String>,
 }
 
 impl Finding {
@@ -151,19 +154,6 @@ impl Finding {
         Finding::on(meta, id, inventory.resource(id).name.clone(), field, message.into())
     }
 
-    /// One finding for many places, which stands at the first of them and names some of the others; `None` without
-    /// any. It is for what one setting of the mesh decides, so that a run says it once.
-    pub fn for_all(meta: &Meta, places: &[(Workload<'_>, Field<'_>)], message: impl Into<String>) -> Option<Self> {
-        let ((workload, field), others) = places.split_first()?;
-        let mut finding = Finding::new(meta, *workload, *field, message);
-        for (i, (other, field)) in others.iter().take(MOST_NAMED).enumerate() {
-            let unnamed = others.len().saturating_sub(MOST_NAMED);
-            let more = if i + 1 == MOST_NAMED && unnamed > 0 { format!("; and {unnamed} more") } else { String::new() };
-            finding = finding.related(*field, format!("{}{more}", other.resource.name));
-        }
-        Some(finding)
-    }
-
     fn on(meta: &Meta, id: ResourceId, resource: ResourceName, field: Field<'_>, message: String) -> Self {
         Finding {
             rule: meta.name,
@@ -180,6 +170,7 @@ impl Finding {
             related: Vec::new(),
             fix: None,
             refusal: None,
+            together: None,
         }
     }
 
@@ -211,6 +202,13 @@ impl Finding {
         self
     }
 
+    /// With the message for several places that are reported as one, `{}` for their number.
+    #[must_use]
+    pub fn together(mut self, message: impl Into<String>) -> Self {
+        self.together = Some(message.into());
+        self
+    }
+
     /// With a fix. A workload that is not to be changed here keeps the finding and loses the fix; one
     /// that the API server would not update gets an unsafe one.
     #[must_use]
@@ -236,9 +234,6 @@ impl Finding {
         self
     }
 }
-
-/// How many places a finding for many of them names beside its own.
-const MOST_NAMED: usize = 10;
 
 /// What a rule says of itself.
 #[derive(Debug)]

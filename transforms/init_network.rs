@@ -71,8 +71,6 @@ impl Transform for InitNetwork {
 
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
         let fixes = cx.options.init_network.cni == Some(true);
-        let mut together = Vec::new();
-        let mut worst = Level::Info;
         for workload in cx.inventory.workloads().filter(|workload| fixes || !workload.is_fragment()) {
             let found: Vec<(Container<'_>, String)> = cx
                 .inventory
@@ -85,22 +83,16 @@ impl Transform for InitNetwork {
                 continue;
             }
             let Some(level) = cx.inventory.plain_sidecar_level(workload) else { continue };
-            for (container, word) in found {
-                if fixes {
-                    findings.push(of_container(workload, container, &word).level(level));
-                } else {
-                    worst = worst.max(level);
-                    together.push((workload, container.field.get("name").unwrap_or(container.field)));
-                }
-            }
+            findings.extend(found.iter().map(|(container, word)| {
+                let finding = base(workload, *container, word, level);
+                if fixes { of_container(workload, *container, finding) } else { of_mesh(cx, finding) }
+            }));
         }
-        findings.extend(of_all(cx, &together, worst));
     }
 }
 
 fn is_settled(cx: &Context<'_>, workload: Workload<'_>) -> bool {
     OWN_REDIRECTION.iter().any(|name| cx.inventory.pod_annotation(workload, name).is_some())
-        || cx.inventory.is_ignored(workload, InitNetwork::META.name)
         || !cx.inventory.may_get_sidecar(workload)
 }
 
@@ -142,29 +134,30 @@ fn has_word(name: &str, word: &str) -> bool {
         .any(|(at, _)| is_end(name[..at].chars().next_back()) && is_end(name[at + word.len()..].chars().next()))
 }
 
-fn of_all(cx: &Context<'_>, places: &[(Workload<'_>, Field<'_>)], level: Level) -> Option<Finding> {
+fn base(workload: Workload<'_>, container: Container<'_>, word: &str, level: Level) -> Finding {
     let unless = if level == Level::Warning { "" } else { "unless sidecars are native, " };
-    let message = match places.len() {
-        1 => format!("{unless}this init container needs the network before its proxy runs"),
-        more => format!("{unless}{more} init containers need the network before their proxies run"),
-    };
-    let help = match cx.options.init_network.cni {
-        Some(false) => "they send plain text, which targets with strict mutual TLS refuse; native sidecars run first",
-        _ => {
-            "with Istio's CNI plugin their connections hang, without it they send plain text; native sidecars run first, \
-             and with the plugin user 1337 passes the proxy by (`rules.init-network.cni: true` writes it)"
-        }
-    };
-    let finding = Finding::for_all(&InitNetwork::META, places, message)?.level(level).help(help);
-    let plugin = cx.options.init_network.cni != Some(false);
-    Some(if plugin { finding.snippet(format!("securityContext:\n  runAsUser: {PROXY}")) } else { finding })
-}
-
-fn of_container(workload: Workload<'_>, container: Container<'_>, word: &str) -> Finding {
     let name = container.name();
     let place = container.field.get("name").unwrap_or(container.field);
-    let message = format!("init container `{name}` needs the network before its proxy runs (`{word}`)");
-    let finding = Finding::new(&InitNetwork::META, workload, place, message)
+    let message = format!("{unless}init container `{name}` needs the network before its proxy runs (`{word}`)");
+    let together = format!("{unless}{{}} init containers need the network before their proxies run");
+    Finding::new(&InitNetwork::META, workload, place, message).level(level).together(together)
+}
+
+fn of_mesh(cx: &Context<'_>, finding: Finding) -> Finding {
+    if cx.options.init_network.cni == Some(false) {
+        return finding
+            .help("it sends plain text, which targets with strict mutual TLS refuse; native sidecars run first");
+    }
+    finding
+        .help(
+            "with Istio's CNI plugin its connections hang, without it they are plain text; native sidecars run first, \
+             and with the plugin user 1337 passes the proxy by (`rules.init-network.cni: true` writes it)",
+        )
+        .snippet(format!("securityContext:\n  runAsUser: {PROXY}"))
+}
+
+fn of_container(workload: Workload<'_>, container: Container<'_>, finding: Finding) -> Finding {
+    let finding = Finding { together: None, ..finding }
         .help("Istio's CNI plugin sends its traffic to a proxy that does not run yet; user 1337 passes the proxy by");
     let context = container.field.get("securityContext");
     let set = |key: &str| context.and_then(|context| context.get(key));

@@ -36,35 +36,32 @@ impl Transform for ShutdownDrain {
     }
 
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
-        let mut places = Vec::new();
         for workload in cx.inventory.workloads() {
             if workload.is_fragment() || workload.runs_to_completion() {
                 continue;
             }
             let Some(place) = stops_late(cx, workload) else { continue };
             let config = cx.inventory.pod_annotation(workload, "proxy.istio.io/config").unwrap_or_default();
-            let settled = SETTINGS.iter().any(|setting| config.contains(setting))
-                || cx.inventory.plain_sidecar_level(workload).is_none()
-                || cx.inventory.is_ignored(workload, Self::META.name);
-            if !settled && cx.inventory.may_get_sidecar(workload) {
-                places.push((workload, place));
+            let settled = SETTINGS.iter().any(|setting| config.contains(setting));
+            let Some(level) = cx.inventory.plain_sidecar_level(workload).filter(|_| !settled) else { continue };
+            if cx.inventory.may_get_sidecar(workload) {
+                findings.push(finding(workload, place, level));
             }
         }
-        let message = match places.len() {
-            1 => "this workload stops later than its proxy drains".to_owned(),
-            more => format!("{more} workloads stop later than their proxies drain"),
-        };
-        let unless = if cx.options.sidecars_are_native().is_none() { ", unless it is native" } else { "" };
-        let help = format!(
-            "a proxy ends {DRAIN_SECONDS} seconds after the pod is told to stop{unless}, and open connections end with it; \
-             let proxies wait for the last connection, or set `terminationDrainDuration` for single pods in \
-             `proxy.istio.io/config`"
-        );
-        let snippet =
-            "meshConfig:\n  defaultConfig:\n    proxyMetadata:\n      EXIT_ON_ZERO_ACTIVE_CONNECTIONS: \"true\"";
-        findings
-            .extend(Finding::for_all(&Self::META, &places, message).map(|finding| finding.help(help).snippet(snippet)));
     }
+}
+
+fn finding(workload: Workload<'_>, place: Field<'_>, level: Level) -> Finding {
+    let unless = if level == Level::Warning { "" } else { "unless sidecars are native, " };
+    let message = format!("{unless}this workload stops later than its proxy drains");
+    Finding::new(&ShutdownDrain::META, workload, place, message)
+        .together(format!("{unless}{{}} workloads stop later than their proxies drain"))
+        .help(format!(
+            "a proxy ends {DRAIN_SECONDS} seconds after the pod is told to stop, and open connections end with it; let \
+             proxies wait for the last connection, or set `terminationDrainDuration` for single pods in \
+             `proxy.istio.io/config`"
+        ))
+        .snippet("meshConfig:\n  defaultConfig:\n    proxyMetadata:\n      EXIT_ON_ZERO_ACTIVE_CONNECTIONS: \"true\"")
 }
 
 /// What shows that the pod's containers work on while it stops.

@@ -37,25 +37,16 @@ impl Transform for StartOrder {
 
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
         let annotate = cx.options.start_order.annotate;
-        let mut together = Vec::new();
-        let mut worst = Level::Info;
-        for workload in cx.inventory.workloads() {
+        for workload in cx.inventory.workloads().filter(|workload| !workload.runs_to_completion()) {
             // A patch stands for itself only where it sets the proxy's configuration.
             let is_part = workload.is_fragment() && !(annotate && workload.proxy_config().is_some());
-            let Some(level) = cx.inventory.plain_sidecar_level(workload) else { continue };
-            let exempt = is_part || workload.runs_to_completion() || cx.inventory.is_ignored(workload, Self::META.name);
+            let Some(level) = cx.inventory.plain_sidecar_level(workload).filter(|_| !is_part) else { continue };
             let held = hold(cx, workload);
-            if exempt || held == Some(true) || held.is_some() && !annotate || !cx.inventory.may_get_sidecar(workload) {
+            if held == Some(true) || held.is_some() && !annotate || !cx.inventory.may_get_sidecar(workload) {
                 continue;
             }
-            if annotate {
-                findings.push(of_pod(workload, level, held.is_some()));
-            } else {
-                worst = worst.max(level);
-                together.push((workload, name(workload)));
-            }
+            findings.push(if annotate { of_pod(workload, level, held.is_some()) } else { of_mesh(workload, level) });
         }
-        findings.extend(of_mesh(&together, worst));
     }
 }
 
@@ -72,26 +63,25 @@ fn hold(cx: &Context<'_>, workload: Workload<'_>) -> Option<bool> {
     })
 }
 
-fn of_mesh(places: &[(Workload<'_>, Field<'_>)], level: Level) -> Option<Finding> {
-    let count = match places.len() {
-        1 => "this workload starts beside its proxy".to_owned(),
-        more => format!("{more} workloads start beside their proxies (this is the first)"),
-    };
-    let (message, help) = if level == Level::Warning {
-        (
-            format!("{count}; requests fail until the proxy is ready"),
-            "make the mesh's applications wait for their proxies, or their requests be tried again",
-        )
+/// What the mesh's own setting decides, for all workloads at once.
+fn of_mesh(workload: Workload<'_>, level: Level) -> Finding {
+    let (unless, help) = if level == Level::Warning {
+        ("", "make the mesh's applications wait for their proxies, or their requests be tried again")
     } else {
         (
-            format!("unless sidecars are native, {count}"),
+            "unless sidecars are native, ",
             "with Istio 1.27 and Kubernetes 1.33 or newer they are: set `istioVersion` and `kubernetesVersion` in the \
-             configuration; else make the mesh's applications wait, because requests fail until the proxy is ready",
+             configuration; else make the mesh's applications wait for their proxies",
         )
     };
-    let finding = Finding::for_all(&StartOrder::META, places.get(..1)?, message)?;
-    let snippet = format!("meshConfig:\n  defaultConfig:\n    {HOLD}: true");
-    Some(finding.level(level).help(help).snippet(snippet))
+    let message = format!("{unless}this workload starts beside its proxy, and its requests fail until that is ready");
+    Finding::new(&StartOrder::META, workload, name(workload), message)
+        .together(format!(
+            "{unless}{{}} workloads start beside their proxies, and their requests fail until those are ready"
+        ))
+        .level(level)
+        .help(help)
+        .snippet(format!("meshConfig:\n  defaultConfig:\n    {HOLD}: true"))
 }
 
 fn of_pod(workload: Workload<'_>, level: Level, refuses: bool) -> Finding {

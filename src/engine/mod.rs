@@ -8,6 +8,7 @@ mod ignore;
 mod outcome;
 mod pass;
 mod secrets;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;

@@ -228,8 +228,8 @@ impl<'t> Reader<'t> {
     /// Passes a variable, `$(...)` or backticks as they are written.
     fn expansion(&mut self, text: &mut String) -> Option<()> {
         let rest = self.rest();
-        let length = if let Some(quoted) = rest.strip_prefix('`') {
-            quoted.find('`')? + 2
+        let length = if let Some(inside) = rest.strip_prefix('`') {
+            inside.find('`')? + 2
         } else if rest.starts_with("${") {
             rest.find('}')? + 1
         } else if rest.starts_with("$(") {

@@ -38,18 +38,6 @@ impl Inventory<'_> {
         self.whole(workload).into_iter().find_map(|part| part.pod_annotation(name))
     }
 
-    /// True where annotations of the workload ask that this rule leaves it alone: `meshfix.dev/ignore` with the
-    /// rule's name or "true".
-    pub fn is_ignored(&self, workload: Workload<'_>, rule: &str) -> bool {
-        let names = |text: Option<&str>| {
-            text.is_some_and(|text| text.split(',').any(|name| matches!(name.trim(), "true") || name.trim() == rule))
-        };
-        let ignore = "meshfix.dev/ignore";
-        self.whole(workload)
-            .into_iter()
-            .any(|part| names(part.annotation(ignore)) || names(part.pod_annotation(ignore)))
-    }
-
     /// True when a kustomize patch may change one of these fields of the container, seen or not.
     pub fn container_may_be_patched(&self, workload: Workload<'_>, container: Container<'_>, fields: &[&str]) -> bool {
         let sets = |part: &Workload<'_>| {

@@ -43,37 +43,22 @@ impl Transform for JobCompletion {
     }
 
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
-        let mut together = Vec::new();
-        let mut worst = Level::Info;
-        for workload in cx.inventory.workloads().filter(|workload| workload.runs_to_completion()) {
-            let Some(level) = cx.inventory.plain_sidecar_level(workload) else { continue };
-            if workload.is_fragment()
-                || stops_proxy(workload)
-                || cx.inventory.is_ignored(workload, Self::META.name)
-                || !cx.inventory.may_get_sidecar(workload)
-            {
-                continue;
-            }
+        let jobs = cx.inventory.workloads().filter(|workload| workload.runs_to_completion() && !workload.is_fragment());
+        for workload in jobs.filter(|workload| !stops_proxy(*workload)) {
+            let level = cx.inventory.plain_sidecar_level(workload);
+            let Some(level) = level.filter(|_| cx.inventory.may_get_sidecar(workload)) else { continue };
             let place = workload.root.at(&["metadata", "name"]).unwrap_or(workload.pod);
-            if cx.options.job_completion.strategy == JobStrategy::Report {
-                worst = worst.max(level);
-                together.push((workload, place));
-                continue;
-            }
             let kind = &workload.resource.name.kind;
-            let message = if level == Level::Warning {
-                format!("the {kind} does not complete: its proxy keeps running")
-            } else {
-                format!("unless its sidecar is native, the {kind} does not complete: its proxy keeps running")
-            };
+            let unless = if level == Level::Warning { "" } else { "unless sidecars are native, " };
+            let message = format!("{unless}this {kind} does not complete: its proxy keeps running");
             let finding = Finding::new(&Self::META, workload, place, message).level(level);
             findings.push(match cx.options.job_completion.strategy {
+                JobStrategy::Report => report(cx, finding, unless),
                 JobStrategy::OptOut => opt_out(workload, finding),
+                JobStrategy::Native => native(cx, workload, finding),
                 JobStrategy::Quit => quit::finding(cx, workload, finding),
-                JobStrategy::Native | JobStrategy::Report => native(cx, workload, finding),
             });
         }
-        findings.extend(of_all(cx, &together, worst));
     }
 }
 
@@ -96,21 +81,16 @@ fn has_native(cx: &Context<'_>) -> bool {
     is_new(cx.options.kubernetes_version, NATIVE_SINCE.0) && is_new(cx.options.istio_version, NATIVE_SINCE.1)
 }
 
-fn of_all(cx: &Context<'_>, places: &[(Workload<'_>, Field<'_>)], level: Level) -> Option<Finding> {
-    let unless = if level == Level::Warning { "" } else { "unless sidecars are native, " };
-    let message = match places {
-        [(only, _)] => format!("{unless}this {} does not complete: its proxy keeps running", only.resource.name.kind),
-        many => format!("{unless}{} Jobs do not complete: their proxies keep running", many.len()),
-    };
-    let finding = Finding::for_all(&JobCompletion::META, places, message)?.level(level).help(
-        "native sidecars end with the Job (Istio 1.27 and Kubernetes 1.33 make them by themselves); \
-         `rules.job-completion.strategy` fixes each one: `native`, `opt-out` or `quit`",
-    );
-    Some(if has_native(cx) {
-        finding.snippet(format!("template:\n  metadata:\n    annotations:\n      {NATIVE}: \"true\""))
-    } else {
-        finding.snippet(format!("template:\n  metadata:\n    labels:\n      {INJECT}: \"false\""))
-    })
+fn report(cx: &Context<'_>, finding: Finding, unless: &str) -> Finding {
+    let (list, entry) = if has_native(cx) { ("annotations", NATIVE) } else { ("labels", INJECT) };
+    let value = has_native(cx);
+    finding
+        .together(format!("{unless}{{}} Jobs do not complete: their proxies keep running"))
+        .help(
+            "native sidecars end with the Job (Istio 1.27 and Kubernetes 1.33 make them by themselves); \
+             `rules.job-completion.strategy` fixes each one: `native`, `opt-out` or `quit`",
+        )
+        .snippet(format!("template:\n  metadata:\n    {list}:\n      {entry}: \"{value}\""))
 }
 
 fn native(cx: &Context<'_>, workload: Workload<'_>, finding: Finding) -> Finding {

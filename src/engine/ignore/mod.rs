@@ -70,6 +70,7 @@ impl<'a> Ledger<'a> {
         self.reach(inventory, settings);
         findings.retain(|finding| !self.ignores(&written, settings, to_input, finding));
         findings.iter_mut().for_each(|finding| refuse_what_is_in_doubt(&written, settings, finding));
+        super::together::join(findings);
         self.notes = self.notes(&written, settings, to_input);
         if let Some(baseline) = &mut self.baseline {
             let file = |finding: &Finding| inventory.file_name(finding.at.file);

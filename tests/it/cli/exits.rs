@@ -4,7 +4,7 @@ use std::fs;
 
 use libtest_mimic::Trial;
 
-use super::manifests::{BANK, CLEAN, SAFE, host, left_over};
+use super::manifests::{BANK, CHOSEN, CLEAN, SAFE, host, left_over};
 use super::support::{World, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -50,7 +50,7 @@ fn clean_is_0() {
     let world = World::with(&[("shelf.yaml", CLEAN)]);
     let ran = world.run(&["."]).with(0).says("nothing to fix");
     assert!(ran.bytes.is_empty(), "{}", ran.out());
-    assert!(world.run(&["--check", "."]).with(0).bytes.is_empty());
+    assert!(world.run(&["--check", CHOSEN, "."]).with(0).bytes.is_empty());
     world.run(&["--write", "."]).with(0);
     // A flag without a path reads the files here.
     world.run(&["--unsafe"]).with(0).says("nothing to fix");
@@ -87,7 +87,7 @@ fn write_with_open() {
 
 fn check_lists() {
     let world = World::with(&[("bank.yaml", BANK)]);
-    let ran = world.run(&["--check", "."]).with(1);
+    let ran = world.run(&["--check", CHOSEN, "."]).with(1);
     for place in ["bank.yaml:9:18  dns-policy", "bank.yaml:24:16  host-network", "bank.yaml:12:34  dns-ndots"] {
         assert!(ran.out().contains(place), "{place}\n{}", ran.out());
     }
@@ -109,12 +109,12 @@ fn fail_on() {
     let agent = "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: agent}\nspec:\n  template:\n    spec:\n      \
                  hostNetwork: true\n      hostPID: true\n      containers:\n        - {name: agent, image: farm/agent:1}\n";
     let world = World::with(&[("agent.yaml", agent), ("shelf.yaml", CLEAN)]);
-    world.run(&["."]).with(0).says("1 note");
-    world.run(&["--fail-on", "warning", "."]).with(0);
-    world.run(&["--fail-on", "info", "."]).with(1);
-    world.run(&["--fail-on", "info", "--write", "."]).with(1);
-    world.run(&["--fail-on", "info", "--exit-zero", "."]).with(0);
-    world.run(&["--fail-on", "never", "."]).with(2);
+    world.run(&[CHOSEN, "."]).with(0).says("1 note");
+    world.run(&[CHOSEN, "--fail-on", "warning", "."]).with(0);
+    world.run(&[CHOSEN, "--fail-on", "info", "."]).with(1);
+    world.run(&[CHOSEN, "--fail-on", "info", "--write", "."]).with(1);
+    world.run(&[CHOSEN, "--fail-on", "info", "--exit-zero", "."]).with(0);
+    world.run(&[CHOSEN, "--fail-on", "never", "."]).with(2);
 }
 
 fn exit_zero() {
@@ -203,7 +203,7 @@ fn quiet_and_verbose() {
     assert!(ran.err.is_empty() && ran.out().contains("@@"), "{}", ran.err);
     world.run(&["-q", "--write", "."]).with(1).silent();
     world.run(&["-q", "nowhere"]).with(2).says("error: nowhere");
-    let ran = world.run(&["."]).with(1).says("1 note (-v shows it)");
+    let ran = world.run(&[CHOSEN, "."]).with(1).says("1 note (-v shows it)");
     assert!(!ran.err.contains("agent.yaml"), "{}", ran.err);
     world.run(&["-v", "."]).with(1).says("agent.yaml:4:39  host-network (info)");
     world.run(&["-q", "-v", "."]).with(2);

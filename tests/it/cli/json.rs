@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use meshfix::yaml;
 use serde_json::Value;
 
-use super::manifests::{BANK, CLEAN, SAFE, host, left_over};
+use super::manifests::{BANK, CHOSEN, CLEAN, SAFE, host, left_over};
 use super::schema::validate;
 use super::support::{World, trial};
 
@@ -82,7 +82,7 @@ fn validates() {
 
 fn schema_refuses() {
     let schema = schema();
-    let good = report(&everything().run(&["--format", "json", "."]).out());
+    let good = report(&everything().run(&[CHOSEN, "--format", "json", "."]).out());
     let spoil: &[(&str, Value)] = &[
         ("/version", 2.into()),
         ("/findings/0/level", "fatal".into()),
@@ -155,7 +155,7 @@ fn counts() {
 fn fingerprints() {
     let prints = |text: &str| {
         let world = World::with(&[("bank.yaml", text), ("other.yaml", &host("van"))]);
-        let report = report(&world.run(&["--format", "json", "."]).with(1).out());
+        let report = report(&world.run(&[CHOSEN, "--format", "json", "."]).with(1).out());
         let findings = report["findings"].as_array().expect("findings").iter();
         findings
             .map(|finding| {

@@ -2,7 +2,7 @@
 
 use libtest_mimic::Trial;
 
-use super::manifests::BANK;
+use super::manifests::{BANK, CHOSEN};
 use super::support::{Ran, World, finish, has, left_out, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -70,7 +70,7 @@ fn escaped() {
     let ran = world.run(&["--unsafe", "--color", "always", "."]).with(1);
     assert!(ran.out().contains("\\u{202e}"), "{}", ran.out());
     assert!(ran.out().contains("\u{1b}[31m-"), "{}", ran.out());
-    let json = world.run(&["--unsafe", "--format", "json", "."]).with(1).out();
+    let json = world.run(&[CHOSEN, "--unsafe", "--format", "json", "."]).with(1).out();
     is_calm(&json);
     let name = super::json::report(&json)["findings"][4]["resource"]["name"].clone();
     assert_eq!(name, "a\u{1b}[2Jb\rc", "escaped, it says the same");
@@ -132,7 +132,7 @@ fn terminal() {
     );
     let world = World::with(&[("bank-of-the-harbour/all-the-branches/bank.yaml", &long)]);
     for args in ["--check .", "--check -v --unsafe .", "."] {
-        let Some(ran) = on_terminal(&world, "", args) else { return };
+        let Some(ran) = on_terminal(&world, "", &format!("{CHOSEN} {args}")) else { return };
         let ran = ran.with(1);
         assert!(ran.out().contains("\u{1b}[1m") && ran.out().contains("\u{1b}[31m"), "colours: {}", ran.out());
         let plain = without_colours(&ran.out()).replace('\r', "");

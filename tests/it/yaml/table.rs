@@ -190,16 +190,16 @@ fn insertions(t: &mut Table) {
     t.check(
         "in order, in front of all",
         "a:\n  # about x\n  port: 1\n",
-        ordered("/a/name", "web", ORDER),
-        "a:\n  name: web\n  # about x\n  port: 1\n",
+        ordered("/a/name", "b", ORDER),
+        "a:\n  name: b\n  # about x\n  port: 1\n",
     );
     t.check(
         "in order, but no line starts there",
         "- port: 1\n",
-        ordered("/0/name", "web", ORDER),
-        "- port: 1\n  name: web\n",
+        ordered("/0/name", "b", ORDER),
+        "- port: 1\n  name: b\n",
     );
-    t.check("in order, beside others", "- x: 1\n", ordered("/0/name", "web", ORDER), "- x: 1\n  name: web\n");
+    t.check("in order, beside others", "- x: 1\n", ordered("/0/name", "b", ORDER), "- x: 1\n  name: b\n");
     t.check("a line with its break", "a: 1\n", insert("/b", "x: 2\n"), "a: 1\nb: |\n  x: 2\n");
     t.check("below a dash", "- a: 1\n", insert("/0/b", 2), "- a: 1\n  b: 2\n");
     t.check("below a wide dash", "-   a: 1\n", insert("/0/b", 2), "-   a: 1\n    b: 2\n");
