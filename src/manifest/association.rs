@@ -1,5 +1,9 @@
 //! Which Services select which pods, in repositories that hold more than one cluster's manifests.
 
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
 use super::field::Field;
 use super::inventory::Inventory;
 use super::resource::ResourceId;
@@ -14,18 +18,55 @@ pub struct Association {
     pub possible: Vec<ResourceId>,
 }
 
+/// The Services that select a workload, or the workloads that a Service selects, wherever they stand.
+#[derive(Debug)]
+pub(super) struct Counterparts {
+    all: Vec<ResourceId>,
+    near: HashSet<ResourceId>,
+}
+
+/// What was asked before: each side of a pair is asked once for each candidate of the other.
+pub(super) type KnownCounterparts = RefCell<HashMap<ResourceId, Rc<Counterparts>>>;
+
 impl Inventory<'_> {
     /// The Services that select the workload's pods.
     pub fn services_of(&self, workload: Workload<'_>) -> Association {
-        let selecting = self.selecting(workload);
-        self.associate(workload.id, &selecting, |service| self.selected(service))
+        self.pairs(workload.id)
     }
 
     /// The workloads whose pods the Service selects.
     pub fn workloads_of(&self, service: ResourceId) -> Association {
-        self.associate(service, &self.selected(service), |workload| {
-            self.workload(workload).map_or_else(Vec::new, |workload| self.selecting(workload))
-        })
+        self.pairs(service)
+    }
+
+    fn pairs(&self, asker: ResourceId) -> Association {
+        let counterparts = self.counterparts(asker);
+        let mut association = Association::default();
+        for candidate in &counterparts.all {
+            let there = counterparts.near.contains(candidate);
+            let here = self.counterparts(*candidate).near.contains(&asker);
+            if there || here {
+                association.possible.push(*candidate);
+            }
+            if there && here {
+                association.certain.push(*candidate);
+            }
+        }
+        association
+    }
+
+    fn counterparts(&self, asker: ResourceId) -> Rc<Counterparts> {
+        if let Some(known) = self.known_counterparts.borrow().get(&asker) {
+            return Rc::clone(known);
+        }
+        let all = match self.workload(asker) {
+            Some(workload) => self.selecting(workload),
+            None => self.selected(asker),
+        };
+        let near = self.nearest(asker, &all).into_iter().collect();
+        let found = Rc::new(Counterparts { all, near });
+        self.known_counterparts.borrow_mut().insert(asker, Rc::clone(&found));
+        found
     }
 
     /// Every Service that selects the workload's pods, wherever it stands.
