@@ -28,16 +28,29 @@ pub(super) enum Nearness {
 impl Inventory<'_> {
     /// The Services that select the workload's pods.
     pub fn services_of(&self, workload: Workload<'_>) -> Association {
-        let services = self.labelled_services(workload);
-        self.associate_selected(workload.id, services.copied(), |service| self.selects(service, workload))
+        self.known(workload.id, || {
+            let services = self.labelled_services(workload);
+            self.associate_selected(workload.id, services.copied(), |service| self.selects(service, workload))
+        })
     }
 
     /// The workloads whose pods the Service selects.
     pub fn workloads_of(&self, service: ResourceId) -> Association {
-        let workloads = self.labelled_workloads(service).iter().copied();
-        self.associate_selected(service, workloads, |workload| {
-            self.workload(workload).is_some_and(|workload| self.is_selected(workload, service))
+        self.known(service, || {
+            let workloads = self.labelled_workloads(service).iter().copied();
+            self.associate_selected(service, workloads, |workload| {
+                self.workload(workload).is_some_and(|workload| self.is_selected(workload, service))
+            })
         })
+    }
+
+    fn known(&self, asker: ResourceId, find: impl Fn() -> Association) -> Association {
+        if let Some(known) = self.associations.borrow().get(&asker) {
+            return known.clone();
+        }
+        let found = find();
+        self.associations.borrow_mut().insert(asker, found.clone());
+        found
     }
 
     /// True for a workload that the Service selects; patches are no workloads of their own.
