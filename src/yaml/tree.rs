@@ -148,6 +148,19 @@ impl Document {
         ((id as usize) < self.nodes.len()).then_some(Node { doc: self, id, via })
     }
 
+    /// The innermost node that holds a place: a scalar, a key, or a collection.
+    pub fn node_at(&self, at: Span) -> Option<Node<'_>> {
+        // Nodes start in the order of the document.
+        let mut id = self.nodes.partition_point(|node| node.span.start <= at.start).checked_sub(1)? as u32;
+        while !self.raw(id).span.contains(at) {
+            id = self.raw(id).parent;
+            if id == NONE {
+                return None;
+            }
+        }
+        self.node(id, Via::Here)
+    }
+
     /// The comments, each from `#` to the end of its line, first to last.
     pub fn comments(&self) -> &[Span] {
         &self.comments
