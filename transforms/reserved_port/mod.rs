@@ -22,18 +22,23 @@ transform! {
     ///
     /// ## Fix
     /// Gives the port a new number in everything that belongs together, over all files, or in nothing: the setting that
-    /// the process reads, `containerPort`, probes and hooks, `targetPort` of the Services (written out where it
-    /// was left out, so that clients keep their port), NetworkPolicies, PodMonitors and ServiceMonitors,
-    /// AuthorizationPolicies, PeerAuthentications, Sidecars and annotations. 15001 becomes 18001 and so on, past what is
-    /// taken; `rules.reserved-port.portMap` names another number, `portBase` another start, `extraPorts` more ports.
+    /// the process reads (environment, command line, mounted ConfigMap), `containerPort`, probes and hooks with their
+    /// commands, `targetPort` of the Services (written out where it was left out, so that clients keep their port),
+    /// NetworkPolicies, PodMonitors and ServiceMonitors, AuthorizationPolicies, PeerAuthentications, Sidecars and
+    /// annotations. 15001 becomes 18001 and so on, past what is taken; `rules.reserved-port.portMap` names another
+    /// number, `portBase` another start, `extraPorts` more ports. A policy that is not only for these pods gets the new
+    /// number beside the old one.
     ///
-    /// A port of somebody else stays as it is: `REDIS_PORT` beside `REDIS_HOST`, a URL with another host.
+    /// A port of somebody else stays as it is: `REDIS_PORT` beside `REDIS_HOST`, a URL with another host, `--port` beside
+    /// `--host` of a client. Nothing changes where one number serves pods that do not change: another version behind
+    /// the same `targetPort`, another reader of the ConfigMap, a kustomize patch that names the port too.
     ///
     /// ## Safety
     /// Safe only where a setting in the manifests proves that the process takes its port from there, and everything
     /// that refers to it is in the input. `containerPort` alone proves nothing: it documents a port and does not move
-    /// the process, so it is reported. Unsafe where clients connect to the pod's own port (a headless Service), where no
-    /// Service is in the input, or where the number also stands in a place that could mean something else.
+    /// the process, so it is reported. Unsafe where the setting stands in a ConfigMap (a rollback of the pods does not
+    /// bring it back), where clients connect to the pod's own port (a headless Service), where no Service is in the
+    /// input, or where the number also stands in a place that could mean something else.
     ReservedPort, "reserved-port", "applications must not listen on the ports of the mesh's proxy",
     level: Level::Error, after: &["host-network", "envoy-base-id"], istio: None, safety: Some(Safety::Safe),
     example: include_str!("../../testdata/reserved-port/environment/fix.diff"),

@@ -3,6 +3,7 @@
 mod corpus;
 mod exits;
 mod files;
+mod five_files;
 mod hostile;
 mod json;
 mod law;
@@ -28,6 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         files::trials(),
         links::trials(),
         together::trials(),
+        five_files::trials(),
         secrets::trials(),
         terminal::trials(),
         hostile::trials(),

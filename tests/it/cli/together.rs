@@ -1,4 +1,4 @@
-//! Files that belong together are all new or all old: `write_together`, which no rule of today asks for two.
+//! Files that belong together are all new or all old: `write_together`.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
