@@ -45,6 +45,10 @@ pub struct Cli {
     /// All rules but these, by comma
     #[arg(long, value_name = "RULES", value_delimiter = ',')]
     pub ignore: Vec<String>,
+    /// Leave out what an earlier report has (`--format json -o FILE`): it is neither shown nor fixed, and does not
+    /// fail the run
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
     /// Which requirements: the vendor's specification (seed) or Istio's own (istio)
     #[arg(long, value_name = "PROFILE", default_value = "seed")]
     pub profile: ProfileName,

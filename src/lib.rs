@@ -3,6 +3,7 @@
 //! Modules in reading order; each may use those above it, never those below.
 
 pub mod glob;
+pub mod spelling;
 pub mod text;
 pub mod yaml;
 

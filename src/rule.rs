@@ -1,5 +1,7 @@
 //! What a rule is, what it finds, and how it says what is to change.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 use crate::config::Options;
@@ -60,9 +62,24 @@ impl Change {
         self.ops.push((parent.id(), Op::Push { path, value: value.into() }));
     }
 
-    /// Replaces a range of bytes of a string's value; nothing else of its text changes.
-    pub fn splice(&mut self, field: Field<'_>, range: std::ops::Range<usize>, text: impl Into<String>) {
+    /// Replaces a range of bytes of a string's value; the rest of its text stays as it is written.
+    pub fn splice(&mut self, field: Field<'_>, range: Range<usize>, text: impl Into<String>) {
         self.ops.push((field.id(), Op::Splice { range, text: text.into() }));
+    }
+
+    /// Adds the entry at `path` of the YAML or JSON that stands in a string, in its own style.
+    ///
+    /// # Errors
+    /// The reason, when the string is not such text or can't be changed in part.
+    pub fn insert_inside(&mut self, field: Field<'_>, path: &[&str], value: impl Into<Value>) -> Result<(), String> {
+        let embedded = field.embedded().ok_or("the text is not YAML")?;
+        let path = path.iter().map(|part| (*part).to_owned()).collect();
+        let insert = Op::Insert { path, value: value.into(), order: &[] };
+        let root = embedded.document().root().into();
+        let splices = embedded.splices(&[(root, insert)]).map_err(|refusal| refusal.to_string())?;
+        let outer = field.id();
+        self.ops.extend(splices.into_iter().map(|(node, op)| (NodeId { node, ..outer }, op)));
+        Ok(())
     }
 
     /// Says that the change is right only while the field stays as it is.
@@ -134,6 +151,19 @@ impl Finding {
         Finding::on(meta, id, inventory.resource(id).name.clone(), field, message.into())
     }
 
+    /// One finding for many places, which stands at the first of them and names some of the others; `None` without
+    /// any. It is for what one setting of the mesh decides, so that a run says it once.
+    pub fn for_all(meta: &Meta, places: &[(Workload<'_>, Field<'_>)], message: impl Into<String>) -> Option<Self> {
+        let ((workload, field), others) = places.split_first()?;
+        let mut finding = Finding::new(meta, *workload, *field, message);
+        for (i, (other, field)) in others.iter().take(MOST_NAMED).enumerate() {
+            let unnamed = others.len().saturating_sub(MOST_NAMED);
+            let more = if i + 1 == MOST_NAMED && unnamed > 0 { format!("; and {unnamed} more") } else { String::new() };
+            finding = finding.related(*field, format!("{}{more}", other.resource.name));
+        }
+        Some(finding)
+    }
+
     fn on(meta: &Meta, id: ResourceId, resource: ResourceName, field: Field<'_>, message: String) -> Self {
         Finding {
             rule: meta.name,
@@ -189,7 +219,12 @@ impl Finding {
             self.refusal = Some(reason.to_owned());
             return self;
         }
-        if let Some(reason) = workload.immutable() {
+        let is_in_metadata = |(at, op): &(NodeId, Op)| match op {
+            Op::Insert { path, .. } | Op::Push { path, .. } => workload.is_own_metadata(*at, path),
+            Op::Set(_) | Op::Splice { .. } | Op::Remove => workload.is_own_metadata(*at, &[]),
+        };
+        let only_metadata = fix.change.ops.iter().all(is_in_metadata);
+        if let Some(reason) = workload.immutable().filter(|_| !only_metadata) {
             fix.safety = Safety::Unsafe;
             if !fix.consequence.is_empty() {
                 fix.consequence.push_str("; ");
@@ -201,6 +236,9 @@ impl Finding {
         self
     }
 }
+
+/// How many places a finding for many of them names beside its own.
+const MOST_NAMED: usize = 10;
 
 /// What a rule says of itself.
 #[derive(Debug)]
@@ -217,7 +255,8 @@ pub struct Meta {
     pub after: &'static [&'static str],
     /// The code of `istioctl analyze` for the same problem.
     pub istio: Option<&'static str>,
-    /// The diff of a fixture, as its example; "" for a rule that has none.
+    /// The diff of a fixture as its example, or what was found there for a rule that only reports; "" for a rule
+    /// that has none.
     pub example: &'static str,
     /// The best safety that its fixes can have; `None` for a rule that only reports.
     pub safety: Option<Safety>,

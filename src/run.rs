@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{Cli, Color, Command, Format, LevelName, ProfileName};
 use crate::config::{Options, Profile};
-use crate::engine::{self, Outcome, Settings, Status};
+use crate::engine::{self, Baseline, Outcome, Settings, Status};
 use crate::io::files::reason;
 use crate::io::{files, stream, write};
 use crate::manifest::Kinds;
+use crate::patch;
 use crate::report::{self, View, visible};
 use crate::rule::{Level, Transform};
+use crate::spelling;
 use crate::transforms;
 
 /// Nothing to do.
@@ -26,55 +28,82 @@ const INTERNAL: u8 = 70;
 
 /// Runs the command and gives its exit code.
 pub fn run(cli: &Cli) -> u8 {
+    let options = options(cli);
+    let all = match all_rules(&options) {
+        Ok(all) => all,
+        Err(problem) => return fail(&problem),
+    };
     match &cli.command {
-        Some(Command::Rules) => print(report::explain::list(transforms::ALL).as_bytes()),
-        Some(Command::Explain { rule }) => explain(rule),
-        None => match rules(cli) {
-            Ok(rules) => fix(cli, rules),
+        Some(Command::Rules) => print(report::explain::list(&all).as_bytes()),
+        Some(Command::Explain { rule }) => explain(rule, &all),
+        None => match rules(cli, &all) {
+            Ok(rules) => fix(cli, &options, rules),
             Err(problem) => fail(&problem),
         },
     }
 }
 
-fn explain(name: &str) -> u8 {
-    match transforms::ALL.iter().find(|rule| rule.meta().name == name) {
+fn options(cli: &Cli) -> Options {
+    let profile = match cli.profile {
+        ProfileName::Seed => Profile::Seed,
+        ProfileName::Istio => Profile::Istio,
+    };
+    Options { profile, ..Options::default() }
+}
+
+/// Our own rules, and behind them the user's.
+fn all_rules(options: &Options) -> Result<Vec<&'static dyn Transform>, String> {
+    Ok([transforms::ALL, &patch::transforms(options)?].concat())
+}
+
+fn explain(name: &str, all: &[&'static dyn Transform]) -> u8 {
+    match all.iter().find(|rule| rule.meta().name == name) {
         Some(rule) => print(report::explain::page(rule.meta()).as_bytes()),
-        None => fail(&unknown_rule(name)),
+        None => fail(&unknown_rule(name, all)),
     }
 }
 
-fn unknown_rule(name: &str) -> String {
-    let names = transforms::ALL.iter().map(|rule| rule.meta().name);
-    match report::explain::suggestion(name, names) {
+fn unknown_rule(name: &str, all: &[&'static dyn Transform]) -> String {
+    let names = all.iter().map(|rule| rule.meta().name);
+    match spelling::nearest(name, names) {
         Some(near) => format!("there is no rule `{name}`; did you mean `{near}`?"),
         None => format!("there is no rule `{name}`; `meshfix rules` lists them"),
     }
 }
 
 /// The rules that `--select` and `--ignore` leave.
-fn rules(cli: &Cli) -> Result<Vec<&'static dyn Transform>, String> {
-    let known = |name: &String| transforms::ALL.iter().any(|rule| rule.meta().name == name);
+fn rules(cli: &Cli, all: &[&'static dyn Transform]) -> Result<Vec<&'static dyn Transform>, String> {
+    let known = |name: &String| all.iter().any(|rule| rule.meta().name == name);
     let none = cli.select.iter().any(|name| name == "none");
     let mut names = cli.select.iter().filter(|name| *name != "none").chain(&cli.ignore);
     if let Some(name) = names.find(|name| !known(name)) {
-        return Err(unknown_rule(name));
+        return Err(unknown_rule(name, all));
     }
     let chosen = |rule: &&&'static dyn Transform| {
         let name = rule.meta().name;
         let has = |names: &[String]| names.iter().any(|have| have == name);
         (cli.select.is_empty() || has(&cli.select)) && !has(&cli.ignore)
     };
-    Ok(transforms::ALL.iter().filter(|_| !none).filter(chosen).copied().collect())
+    Ok(all.iter().filter(|_| !none).filter(chosen).copied().collect())
 }
 
-fn fix(cli: &Cli, rules: Vec<&'static dyn Transform>) -> u8 {
-    let profile = match cli.profile {
-        ProfileName::Seed => Profile::Seed,
-        ProfileName::Istio => Profile::Istio,
+/// Reads the report that `--baseline` names.
+fn baseline(cli: &Cli, path: &Path) -> Result<Baseline, String> {
+    if cli.output.as_deref() == Some(path) {
+        return Err("the new report would lack what its baseline has; make it anew without --baseline".to_owned());
+    }
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{name}: {}", reason(&error)))?;
+    Baseline::read(&text, |file| Path::new(file).exists()).map_err(|error| format!("{name}: {error}"))
+}
+
+fn fix(cli: &Cli, options: &Options, rules: Vec<&'static dyn Transform>) -> u8 {
+    let baseline = match cli.baseline.as_deref().map(|path| baseline(cli, path)).transpose() {
+        Ok(baseline) => baseline,
+        Err(problem) => return fail(&problem),
     };
-    let options = Options { profile, ..Options::default() };
     let sabotage = std::env::var_os("MESHFIX_TEST_SABOTAGE").is_some() && cfg!(debug_assertions);
-    let settings = Settings { rules, options: &options, unsafe_fixes: cli.r#unsafe, sabotage };
+    let settings = Settings { rules, options, unsafe_fixes: cli.r#unsafe, baseline: baseline.as_ref(), sabotage };
     let dash = Path::new("-");
     let flags = cli.write || cli.check;
     let piped = cli.paths.is_empty() && std::env::args_os().len() == 1 && !io::stdin().is_terminal();
@@ -219,6 +248,15 @@ fn left_over(log: &mut Log<'_>, view: &View<'_>, skipped: &[(String, String)]) {
     for (loc, reason) in &outcome.unread {
         let name = visible(view.name(loc.file));
         log.say(&format!("skipped {name}:{}: {}\n", view.position(*loc), visible(reason)));
+    }
+    for sentence in &outcome.unused_ignores {
+        log.say(&format!("warning: {}\n", visible(sentence)));
+    }
+    match outcome.stale_baseline {
+        0 => {}
+        1 => log.say("1 entry of the baseline matches nothing any more; make it anew without --baseline\n"),
+        more => log
+            .say(&format!("{more} entries of the baseline match nothing any more; make it anew without --baseline\n")),
     }
     if !outcome.fighting.is_empty() {
         log.error(&format!(

@@ -97,6 +97,11 @@ impl LineIndex {
         LineIndex { starts, last: std::cell::Cell::default() }
     }
 
+    /// The line of byte `at`, from 1.
+    pub fn line(&self, at: u32) -> usize {
+        self.starts.partition_point(|start| *start <= at) + 1
+    }
+
     /// The line and column of byte `at` of the same text.
     pub fn position(&self, text: &str, at: u32) -> Position {
         let at = at.min(offset(text.len()));

@@ -1,19 +1,50 @@
 //! Every transform. A rule that must wait for another says so in its `Meta.after`; beyond that the
 //! order of the list is only a tie-break.
 
+mod app_label;
 mod dns_ndots;
 mod dns_policy;
+mod envoy_base_id;
+mod external_registry;
+mod health_probe;
 mod host_network;
+mod host_port;
+mod init_network;
+mod job_completion;
+mod pod_labels;
+mod probe_port;
+mod probe_rewrite;
 mod proxy_uid;
 mod reserved_port;
+mod shutdown_drain;
+mod start_order;
+mod trace_context;
+mod unexplained_ignore;
+mod unused_ignore;
+mod version_label;
 
 use crate::rule::Transform;
 
 /// All rules.
 pub static ALL: &[&dyn Transform] = &[
     &host_network::HostNetwork,
+    &host_port::HostPort,
     &dns_policy::DnsPolicy,
     &dns_ndots::DnsNdots,
     &proxy_uid::ProxyUid,
     &reserved_port::ReservedPort,
+    &app_label::AppLabel,
+    &version_label::VersionLabel,
+    &envoy_base_id::EnvoyBaseId,
+    &start_order::StartOrder,
+    &init_network::InitNetwork,
+    &job_completion::JobCompletion,
+    &shutdown_drain::ShutdownDrain,
+    &probe_port::ProbePort,
+    &probe_rewrite::ProbeRewrite,
+    &health_probe::HealthProbe,
+    &trace_context::TraceContext,
+    &external_registry::ExternalRegistry,
+    &unused_ignore::UnusedIgnore,
+    &unexplained_ignore::UnexplainedIgnore,
 ];

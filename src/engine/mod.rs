@@ -2,6 +2,9 @@
 //! until nothing is left to do. It touches no file.
 
 mod admission;
+mod baseline;
+mod fingerprint;
+mod ignore;
 mod outcome;
 mod pass;
 mod secrets;
@@ -9,11 +12,14 @@ mod secrets;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use self::ignore::Ledger;
 use crate::config::Options;
 use crate::manifest::{Inventory, ResourceId, SourceFile};
-use crate::rule::{Context, Finding, Safety, Transform};
+use crate::rule::{Context, Finding, Meta, Safety, Transform};
 use crate::text::{EditSet, FileId};
 
+pub use baseline::{Baseline, BaselineError, REPORT_VERSION};
+pub use fingerprint::{Fingerprint, Fingerprints};
 pub use outcome::{ChangedFile, DocumentChange, Outcome, Reported, Status};
 pub use secrets::secret_lines;
 
@@ -28,11 +34,18 @@ pub struct Settings<'a> {
     pub options: &'a Options,
     /// Whether unsafe fixes are applied.
     pub unsafe_fixes: bool,
+    /// Findings that were there before: they are neither reported nor fixed.
+    pub baseline: Option<&'a Baseline>,
     /// Spoils every rendering, so that a test sees the proof catch it.
     pub sabotage: bool,
 }
 
 impl Settings<'_> {
+    /// What the rule of this name says of itself, if it runs.
+    pub(crate) fn rule(&self, name: &str) -> Option<&Meta> {
+        self.rules.iter().map(|rule| rule.meta()).find(|meta| meta.name == name)
+    }
+
     /// Whether fixes of this safety are applied.
     pub(crate) fn allows(&self, safety: Safety) -> bool {
         self.unsafe_fixes || safety == Safety::Safe
@@ -68,11 +81,14 @@ struct Run<'a> {
     internal: Vec<String>,
     units: Vec<BTreeSet<FileId>>,
     one_reader: BTreeSet<FileId>,
+    /// What was not reported.
+    ledger: Ledger<'a>,
 }
 
 /// Runs the rules over `files` until nothing is left to do.
 pub fn run(files: Vec<SourceFile>, settings: &Settings<'_>) -> Outcome {
     let track = |now: SourceFile| Tracked { original: now.clone(), now, steps: Vec::new(), seen: HashSet::new() };
+    let ledger = Ledger::new(settings, files.iter().map(|file| file.name.as_str()));
     let mut run = Run {
         settings,
         tracked: files.into_iter().map(track).collect(),
@@ -83,12 +99,13 @@ pub fn run(files: Vec<SourceFile>, settings: &Settings<'_>) -> Outcome {
         internal: Vec::new(),
         units: Vec::new(),
         one_reader: BTreeSet::new(),
+        ledger,
     };
     let mut limit = None;
     let mut pass = 0;
     loop {
         let files: Vec<SourceFile> = run.tracked.iter().map(|tracked| tracked.now.clone()).collect();
-        let findings = check(&files, settings);
+        let findings = run.check(pass, &files);
         let most = *limit.get_or_insert(EXTRA_PASSES + findings.iter().filter(|finding| finding.fix.is_some()).count());
         let (findings, changed) = run.pass(pass, &files, findings, pass < most);
         if !changed {
@@ -98,20 +115,26 @@ pub fn run(files: Vec<SourceFile>, settings: &Settings<'_>) -> Outcome {
     }
 }
 
-/// What all rules find, in the order of files and places.
-fn check(files: &[SourceFile], settings: &Settings<'_>) -> Vec<Finding> {
-    let inventory = Inventory::new(files, settings.options);
-    let cx = Context { inventory: &inventory, options: settings.options };
-    let mut findings = Vec::new();
-    for rule in &settings.rules {
-        let from = findings.len();
-        rule.check(&cx, &mut findings);
-        let own = findings[from..].iter_mut();
-        own.for_each(|finding| refuse_what_others_decide(&inventory, finding, rule.is_about_the_mesh()));
+impl Run<'_> {
+    /// What all rules find and nothing ignores, in the order of files and places.
+    fn check(&mut self, pass: usize, files: &[SourceFile]) -> Vec<Finding> {
+        let settings = self.settings;
+        let inventory = Inventory::new(files, settings.options);
+        let cx = Context { inventory: &inventory, options: settings.options };
+        let mut findings = Vec::new();
+        for rule in &settings.rules {
+            rule.check(&cx, &mut findings);
+        }
+        findings.sort_by(|a, b| (a.at, a.rule, &a.path).cmp(&(b.at, b.rule, &b.path)));
+        let tracked = &self.tracked;
+        self.ledger.sift(&inventory, settings, &|loc| outcome::in_input(loc, tracked, pass), &mut findings);
+        let others: HashSet<&str> =
+            settings.rules.iter().filter(|rule| !rule.is_about_the_mesh()).map(|rule| rule.meta().name).collect();
+        for finding in &mut findings {
+            refuse_what_others_decide(&inventory, finding, !others.contains(finding.rule));
+        }
+        findings
     }
-    findings.retain(|finding| !is_ignored(&inventory, finding));
-    findings.sort_by(|a, b| (a.at, a.rule, &a.path).cmp(&(b.at, b.rule, &b.path)));
-    findings
 }
 
 /// A change is made only where all that it touches may be changed here: a base of several overlays where all of them
@@ -140,19 +163,4 @@ fn disagreement(one: &str, other: &str) -> String {
             "{one} and {other} both deploy it, one of them into a namespace outside the mesh; patch it in the other one"
         )
     }
-}
-
-/// True where the resource's own annotation `meshfix.dev/ignore` names the rule, or all rules, or where
-/// `galley.istio.io/analyze-suppress` names the same problem for `istioctl analyze`.
-fn is_ignored(inventory: &Inventory<'_>, finding: &Finding) -> bool {
-    let Some(workload) = inventory.workload(finding.id) else { return false };
-    let names =
-        |text: Option<&str>, name: &str| text.is_some_and(|text| text.split(',').any(|have| have.trim() == name));
-    let ignore = "meshfix.dev/ignore";
-    inventory.whole(workload).into_iter().any(|part| {
-        let own = [part.annotation(ignore), part.pod_annotation(ignore)];
-        let suppressed = part.annotation("galley.istio.io/analyze-suppress");
-        own.into_iter().any(|text| names(text, "true") || names(text, finding.rule))
-            || finding.istio.is_some_and(|code| names(suppressed, code) || names(suppressed, "*"))
-    })
 }

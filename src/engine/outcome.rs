@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Run, Tracked};
-use crate::manifest::{SourceFile, State};
+use crate::config::Options;
+use crate::manifest::{Inventory, SourceFile, State, Workload};
 use crate::rule::{Finding, Level};
 use crate::text::{EditSet, FileId, Loc, Span};
 
@@ -71,7 +72,7 @@ pub struct Outcome {
     pub changed: Vec<ChangedFile>,
     /// What was found, in the order of files and places.
     pub findings: Vec<Reported>,
-    /// What changes, document by document.
+    /// What changes, document by document, in order.
     pub changes: Vec<DocumentChange>,
     /// Files that must be written together.
     pub units: Vec<BTreeSet<FileId>>,
@@ -85,6 +86,14 @@ pub struct Outcome {
     pub fighting: Vec<&'static str>,
     /// Passes that changed something.
     pub passes: usize,
+    /// How many findings were ignored.
+    pub ignored: usize,
+    /// How many findings the baseline has.
+    pub in_baseline: usize,
+    /// How many entries of the baseline match nothing any more.
+    pub stale_baseline: usize,
+    /// Ignores of the configuration that ignored nothing, as sentences.
+    pub unused_ignores: Vec<String>,
 }
 
 impl Outcome {
@@ -93,10 +102,24 @@ impl Outcome {
         self.findings.iter().filter(|reported| reported.status != Status::Applied)
     }
 
-    /// How many workloads get new pods when the changes are deployed.
+    /// How many workloads get new pods when the changes are deployed: those whose pod template changes.
     pub fn rolling(&self) -> usize {
-        let applied = self.findings.iter().filter(|reported| reported.status == Status::Applied);
-        applied.map(|reported| (reported.finding.at.file, &reported.finding.resource)).collect::<BTreeSet<_>>().len()
+        let changed: Vec<&ChangedFile> = self.changed.iter().collect();
+        let files: Vec<SourceFile> = changed.iter().map(|file| self.files[file.file.0 as usize].clone()).collect();
+        let options = Options::default();
+        let inventory = Inventory::new(&files, &options);
+        let rolls = |workload: &Workload<'_>| {
+            let at = (changed[workload.resource.file.0 as usize].file, workload.resource.document);
+            let own = self.changes.binary_search_by_key(&at, |change| (change.file, change.document));
+            let pods = workload.pods_pointer();
+            own.is_ok_and(|own| {
+                self.changes[own].operations.iter().any(|operation| {
+                    let rest = operation.path().as_str().strip_prefix(&pods);
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                })
+            })
+        };
+        inventory.workloads().filter(rolls).count()
     }
 
     /// True when a finding of this level or worse stays open.
@@ -106,7 +129,9 @@ impl Outcome {
 }
 
 impl Run<'_> {
-    pub(super) fn finish(self, open: Vec<Finding>, passes: usize) -> Outcome {
+    pub(super) fn finish(mut self, mut open: Vec<Finding>, passes: usize) -> Outcome {
+        open.append(&mut self.ledger.notes);
+        let baseline = self.ledger.baseline.as_ref();
         let mut findings: Vec<Reported> = Vec::with_capacity(open.len() + self.applied.len());
         for (pass, mut finding) in self.applied {
             to_input(&mut finding, &self.tracked, pass);
@@ -158,22 +183,28 @@ impl Run<'_> {
             one_reader: self.one_reader.into_iter().collect(),
             fighting: self.fighting.into_iter().collect(),
             passes,
+            ignored: self.ledger.ignored,
+            in_baseline: baseline.map_or(0, |baseline| baseline.count),
+            stale_baseline: baseline.map_or(0, |baseline| baseline.stale(self.settings)),
+            unused_ignores: self.ledger.unused_in_configuration(self.settings),
         }
     }
 }
 
 /// Maps a finding's places from the text of `pass` back to the text before the run.
 fn to_input(finding: &mut Finding, tracked: &[Tracked], pass: usize) {
-    let back = |loc: &mut Loc| {
-        let steps = &tracked[loc.file.0 as usize].steps;
-        for step in steps.iter().rev().filter(|step| step.pass < pass) {
-            let start = step.edits.map_back(loc.span.start);
-            let end = step.edits.map_back(loc.span.end).max(start);
-            loc.span = Span { start, end };
-        }
-    };
-    back(&mut finding.at);
-    finding.related.iter_mut().for_each(|(loc, _)| back(loc));
+    finding.at = in_input(finding.at, tracked, pass);
+    finding.related.iter_mut().for_each(|(loc, _)| *loc = in_input(*loc, tracked, pass));
+}
+
+/// Where a place in the text of `pass` stood in the text before the run.
+pub(super) fn in_input(loc: Loc, tracked: &[Tracked], pass: usize) -> Loc {
+    let steps = tracked[loc.file.0 as usize].steps.iter().rev().filter(|step| step.pass < pass);
+    let span = steps.fold(loc.span, |span, step| {
+        let start = step.edits.map_back(span.start);
+        Span { start, end: step.edits.map_back(span.end).max(start) }
+    });
+    Loc { span, ..loc }
 }
 
 fn unread(files: &[SourceFile]) -> Vec<(Loc, String)> {

@@ -54,6 +54,7 @@ pub fn read(kinds: &Kinds) -> Result<Stream, Error> {
     }
     let worth_reading = kinds.is_worth_reading(NAME, &text);
     let source = worth_reading.then(|| kinds.read(NAME.to_owned(), text.as_str().into(), None)).flatten();
+    let source = source.map(SourceFile::rendered);
     Ok(Stream { text, source })
 }
 

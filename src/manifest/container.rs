@@ -60,6 +60,11 @@ impl<'a> Container<'a> {
         last.split(':').next().unwrap_or_default()
     }
 
+    /// True for an init container that stays.
+    pub fn is_native_sidecar(self) -> bool {
+        self.role == Role::App && self.field.text_at(&["restartPolicy"]) == "Always"
+    }
+
     /// Its declared ports.
     pub fn ports(self) -> impl Iterator<Item = Field<'a>> {
         self.field.get("ports").into_iter().flat_map(Field::items)

@@ -105,6 +105,11 @@ impl<'a> Field<'a> {
         Loc { file: self.file, span: self.node.span() }
     }
 
+    /// Where a range of a scalar's value stands; the whole scalar where it is not written in one stretch.
+    pub fn loc_of(self, range: std::ops::Range<usize>) -> Loc {
+        self.node.source_span(range).map_or_else(|| self.loc(), |span| Loc { file: self.file, span })
+    }
+
     /// Where the whole entry stands: key and value.
     pub fn entry_loc(self) -> Loc {
         Loc { file: self.file, span: self.node.entry_span() }

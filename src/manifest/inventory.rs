@@ -7,7 +7,8 @@ use super::config_map::ConfigMapIndex;
 use super::container::Container;
 use super::field::{Field, NodeId};
 use super::kinds;
-use super::kustomize::Kustomizations;
+use super::kustomize::{AddedLabel, Kustomizations};
+use super::label_users::LabelUsers;
 use super::membership::Membership;
 use super::ownership::Owner;
 use super::ownership::is_proxy_container;
@@ -46,6 +47,7 @@ pub struct Inventory<'a> {
     services_by_label: LabelIndex,
     workloads_by_label: LabelIndex,
     pub(super) config_map_index: OnceCell<ConfigMapIndex>,
+    label_users: OnceCell<LabelUsers>,
     namespaces: HashMap<String, Vec<ResourceId>>,
     /// Resources that are neither workloads nor patches, by kind.
     by_kind: HashMap<String, Vec<ResourceId>>,
@@ -74,6 +76,7 @@ impl<'a> Inventory<'a> {
             services_by_label: OnceCell::new(),
             workloads_by_label: OnceCell::new(),
             config_map_index: OnceCell::new(),
+            label_users: OnceCell::new(),
             namespaces: HashMap::new(),
             by_kind: HashMap::new(),
             fragments: HashMap::new(),
@@ -180,6 +183,12 @@ impl<'a> Inventory<'a> {
         Some(Field::new(document.node(resource.node, Via::Here)?, resource.file, resource.document))
     }
 
+    /// The node of this name.
+    pub(super) fn field(&self, id: NodeId) -> Option<Field<'a>> {
+        let document = self.files.get(id.file.0 as usize)?.document(id.document)?;
+        Some(Field::new(document.node(id.node.node, id.node.via)?, id.file, id.document))
+    }
+
     /// Everything that makes pods, kustomize patches included, in the order of the files.
     pub fn workloads(&self) -> impl Iterator<Item = Workload<'_>> {
         self.workloads.iter().filter_map(|id| self.workload(*id))
@@ -208,6 +217,12 @@ impl<'a> Inventory<'a> {
             pod,
             placements: self.placements(id),
         })
+    }
+
+    /// A label of the workload's pods as they will be: a kustomization's, or else the written one.
+    pub fn pod_label<'s>(&'s self, workload: Workload<'s>, key: &str) -> Option<&'s str> {
+        let added = self.added_labels(workload.id).find(|(_, label)| label.to_pods && label.key == key);
+        added.map(|(_, label)| label.value.as_str()).or_else(|| workload.pod_label(key))
     }
 
     /// True for a Pod that the kubelet runs from a file of its node, by the folder or by its own annotations.
@@ -261,9 +276,44 @@ impl<'a> Inventory<'a> {
         index.get(&(key.to_owned(), value.to_owned())).map_or(&[], Vec::as_slice)
     }
 
+    /// Where the selectors that look at pods' labels are kept.
+    pub(super) fn label_users_cell(&self) -> &OnceCell<LabelUsers> {
+        &self.label_users
+    }
+
+    /// The labels that kustomizations give to a resource of the files, each with the kustomization.
+    pub fn added_labels(&self, id: ResourceId) -> impl Iterator<Item = (FileId, &AddedLabel)> {
+        self.kustomizations.added_labels(self.resource(id).file)
+    }
+
+    /// The kustomization that gives a resource another name than the one it has in its file.
+    pub fn renamer(&self, id: ResourceId) -> Option<FileId> {
+        self.kustomizations.renamer(self.resource(id).file)
+    }
+
     /// A label of the Namespace object that is nearest to the workload; `None` where several are as near and disagree.
     pub fn namespace_label(&self, workload: Workload<'_>, namespace: &str, label: &str) -> Option<&'a str> {
         self.label_of_namespace(workload.id, namespace, label)
+    }
+
+    /// True when the Namespace object nearest to the workload has an annotation.
+    pub fn has_namespace_annotation(&self, workload: Workload<'_>, namespace: &str, name: &str) -> bool {
+        let near = self.namespaces.get(namespace).map_or_else(Vec::new, |ids| self.nearest(workload.id, ids));
+        near.into_iter()
+            .filter_map(|id| self.root(id))
+            .any(|root| root.at(&["metadata", "annotations", name]).is_some())
+    }
+
+    /// True when two resources come into one namespace of one cluster: by one kustomization, from one file, or from one
+    /// folder when both say which namespace.
+    pub fn are_deployed_together(&self, one: ResourceId, other: ResourceId) -> bool {
+        let folder = |id: ResourceId| self.files[self.resource(id).file.0 as usize].folder();
+        let theirs = self.placements(other);
+        self.placements(one).iter().any(|placement| {
+            let beside = self.resource(one).file == self.resource(other).file
+                || placement.namespace.is_some() && folder(one) == folder(other);
+            theirs.contains(placement) && (placement.kustomization.is_some() || beside)
+        })
     }
 
     /// As [`Inventory::namespace_label`], for any resource.
@@ -274,20 +324,34 @@ impl<'a> Inventory<'a> {
         if labels.all(|other| other == first) { first } else { None }
     }
 
-    /// The kustomize patches of a workload that are files of their own.
+    /// The kustomize patches of a workload that are files of their own, those of its pods' spec.
     pub fn patches_of(&self, workload: Workload<'_>) -> Vec<Workload<'_>> {
+        self.patch_ids(workload).into_iter().filter_map(|id| self.workload(id)).collect()
+    }
+
+    /// True when a kustomize patch that is a file of its own sets this label of the workload's pods.
+    pub fn is_label_patched(&self, workload: Workload<'_>, key: &str) -> bool {
+        let sets = |id: ResourceId| {
+            let name = &self.resource(id).name;
+            let kind = kinds::workload_kind(&name.api_version, &name.kind)?;
+            self.root(id)?.at(kind.template)?.at(&["metadata", "labels", key])
+        };
+        self.patch_ids(workload).into_iter().any(|id| sets(id).is_some())
+    }
+
+    fn patch_ids(&self, workload: Workload<'_>) -> Vec<ResourceId> {
         let name = &workload.resource.name;
         if workload.resource.is_fragment {
             return Vec::new();
         }
         let files: BTreeSet<FileId> = self.kustomizations.patch_files(workload.resource.file).collect();
         let ids = files.into_iter().filter_map(|file| self.fragments.get(&file)).flatten();
-        let is_patch = |patch: &Workload<'_>| {
-            let own = &patch.resource.name;
-            let (from, to) = (patch.resource.file, workload.resource.file);
-            own.kind == name.kind && self.kustomizations.patches(from, &own.name, &name.kind, to, &name.name)
+        let is_patch = |patch: &ResourceId| {
+            let patch = self.resource(*patch);
+            let (own, to) = (&patch.name, workload.resource.file);
+            own.kind == name.kind && self.kustomizations.patches(patch.file, &own.name, &name.kind, to, &name.name)
         };
-        ids.filter_map(|id| self.workload(*id)).filter(is_patch).collect()
+        ids.copied().filter(is_patch).collect()
     }
 
     /// The files with a kustomize patch of a resource in which `holds` finds something: files of their own, and
@@ -355,6 +419,17 @@ impl<'a> Inventory<'a> {
         self.kustomizations.may_patch(workload.resource.file, fields)
     }
 
+    /// As [`Inventory::may_be_patched_unseen`], for any resource; labels that a kustomization adds to selectors count.
+    pub(super) fn kustomizations_change(&self, id: ResourceId, fields: &[&str]) -> bool {
+        self.kustomizations.may_patch(self.resource(id).file, fields)
+            || self.added_labels(id).any(|(_, label)| label.to_selectors)
+    }
+
+    /// True for what a program rendered on its way to the cluster: a stream, not a file that is kept.
+    pub fn is_rendered(&self, id: ResourceId) -> bool {
+        self.files.get(self.resource(id).file.0 as usize).is_some_and(|file| file.is_rendered)
+    }
+
     /// True when something may change the resource that is no patch of it and was not read.
     pub fn may_be_changed_unseen(&self, id: ResourceId) -> bool {
         self.kustomizations.may_patch(self.resource(id).file, &[])
@@ -408,4 +483,27 @@ fn collect(field: Field<'_>, resources: &mut Vec<Resource>, depth: usize) {
         return;
     }
     resources.extend(Resource::read(field));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_knows_the_resource_that_it_is_part_of() {
+        let text = "kind: List\napiVersion: v1\nmetadata: &none {}\nitems:\n- kind: Service\n  metadata: {name: a}\n- kind: Service\n  metadata: *none\n---\nkind: Service\nmetadata: {name: c}\n";
+        let files = [SourceFile::read("list.yaml".to_owned(), text.into(), None).expect("a manifest")];
+        let options = Options::default();
+        let inventory = Inventory::new(&files, &options);
+        let ids: Vec<ResourceId> = inventory.ids().collect();
+        assert_eq!(ids.len(), 3);
+        for id in ids {
+            let root = inventory.root(id).expect("a node");
+            assert_eq!(inventory.enclosing(root.id()), Some(id));
+            assert_eq!(inventory.enclosing(root.get("metadata").expect("a node").id()), Some(id));
+        }
+        let around = Field::new(files[0].document(0).expect("a document").root(), FileId(0), 0);
+        assert_eq!(inventory.enclosing(around.id()), None);
+        assert_eq!(inventory.enclosing(around.get("metadata").expect("a node").id()), None);
+    }
 }

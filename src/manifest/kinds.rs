@@ -101,6 +101,7 @@ const SUPPORT: &[&str] = &[
     "PeerAuthentication",
     "PodDisruptionBudget",
     "PodMonitor",
+    "ProxyConfig",
     "RequestAuthentication",
     "ResourceList",
     "Service",

@@ -11,6 +11,15 @@ enum Requirement<'a> {
     DoesNotExist,
 }
 
+/// A change of a pod's labels that a selector may notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Watch<'s> {
+    /// A label gets or loses this value.
+    Value(&'s str, &'s str),
+    /// A label comes or goes.
+    Presence(&'s str),
+}
+
 /// A selector, either a plain map of labels or `matchLabels` with `matchExpressions`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selector<'a> {
@@ -22,6 +31,12 @@ impl<'a> Selector<'a> {
     pub fn of_map(field: Field<'a>) -> Selector<'a> {
         let pairs = field.entries().filter_map(|(key, value)| Some((key.into_owned(), value.text()?)));
         Selector { requirements: pairs.map(|(key, value)| (key, Requirement::In(vec![value]))).collect() }
+    }
+
+    /// Reads the selector of a workload: a `LabelSelector`, or the plain map that older kinds have.
+    pub fn of_workload(field: Field<'a>) -> Selector<'a> {
+        let is_label_selector = field.get("matchLabels").is_some() || field.get("matchExpressions").is_some();
+        if is_label_selector { Selector::of_labels(field) } else { Selector::of_map(field) }
     }
 
     /// Reads a `LabelSelector` of the Kubernetes API.
@@ -51,6 +66,16 @@ impl<'a> Selector<'a> {
     /// True when it asks something of this label.
     pub fn names(&self, label: &str) -> bool {
         self.requirements.iter().any(|(key, _)| key == label)
+    }
+
+    /// What would have to change for its answer to change.
+    pub(super) fn watches(&self) -> impl Iterator<Item = Watch<'_>> {
+        self.requirements.iter().flat_map(|(key, requirement)| match requirement {
+            Requirement::In(values) | Requirement::NotIn(values) => {
+                values.iter().map(|value| Watch::Value(key, value)).collect::<Vec<_>>()
+            }
+            Requirement::Exists | Requirement::DoesNotExist => vec![Watch::Presence(key)],
+        })
     }
 
     /// The one value that it asks of a label, if it asks for exactly one.

@@ -19,6 +19,8 @@ pub struct SourceFile {
     pub held: Option<String>,
     /// The kinds that were read.
     kinds: Kinds,
+    /// True for what a program rendered on its way to the cluster: nothing written there is kept.
+    pub is_rendered: bool,
 }
 
 /// One document of a file.
@@ -59,7 +61,9 @@ impl Kinds {
     /// Reads the documents of `text` that may hold something for us.
     /// `None` when the file holds nothing: its text need not be kept.
     pub fn read(&self, name: String, text: Arc<str>, held: Option<String>) -> Option<SourceFile> {
-        let file = SourceFile { name, text: "".into(), slots: Vec::new(), held, kinds: self.clone() }.with_text(text);
+        let file =
+            SourceFile { name, text: "".into(), slots: Vec::new(), held, kinds: self.clone(), is_rendered: false }
+                .with_text(text);
         let holds_something = file.slots.iter().any(|slot| !matches!(slot.state, State::Other | State::Secret));
         holds_something.then_some(file)
     }
@@ -76,12 +80,25 @@ impl SourceFile {
         Kinds::Ours.read(name, text, held)
     }
 
+    /// The same, as the output of a program.
+    #[must_use]
+    pub fn rendered(self) -> SourceFile {
+        SourceFile { is_rendered: true, ..self }
+    }
+
     /// The file with a new text, read again.
     pub fn with_text(&self, text: Arc<str>) -> SourceFile {
         let is_kustomization = is_kustomization(&self.name);
         let read = |slice| read_slot(&text, slice, is_kustomization, &self.kinds);
         let slots = yaml::slices(&text).into_iter().map(read).collect();
-        SourceFile { name: self.name.clone(), text, slots, held: self.held.clone(), kinds: self.kinds.clone() }
+        SourceFile {
+            name: self.name.clone(),
+            text,
+            slots,
+            held: self.held.clone(),
+            kinds: self.kinds.clone(),
+            is_rendered: self.is_rendered,
+        }
     }
 
     /// The document at `index`, if it was read.

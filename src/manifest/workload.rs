@@ -1,7 +1,7 @@
 //! Workloads: resources that make pods, with the pod's own fields at hand.
 
 use super::container::{Container, Role};
-use super::field::Field;
+use super::field::{Field, NodeId};
 use super::inventory::Placement;
 use super::resource::{Resource, ResourceId, not_ours};
 
@@ -68,6 +68,22 @@ impl<'a> Workload<'a> {
         self.root.at(&["metadata", "annotations", name])?.text()
     }
 
+    /// What the pods are made of, as a JSON Pointer into the document: the template, or the spec of a pod itself.
+    pub fn pods_pointer(self) -> String {
+        let template = self.template.json_pointer();
+        if self.template.id() == self.root.id() { template + "/spec" } else { template }
+    }
+
+    /// True for workloads whose pods run until their work is done.
+    pub fn runs_to_completion(self) -> bool {
+        matches!(self.resource.name.kind.as_str(), "Job" | "CronJob" | "ScaledJob")
+    }
+
+    /// The pod's annotation `proxy.istio.io/config`: its proxy's configuration, YAML or JSON in a string.
+    pub fn proxy_config(self) -> Option<Field<'a>> {
+        self.pod_metadata?.at(&["annotations", "proxy.istio.io/config"])
+    }
+
     /// Why the API server would refuse an update of the pod template, if it would: pods and Jobs can't change
     /// in place, unless a hook or Argo CD re-creates them each time or each apply makes a new one.
     pub fn immutable(self) -> Option<&'static str> {
@@ -87,6 +103,19 @@ impl<'a> Workload<'a> {
         let has = |option: &str| options.split(',').any(|have| have.trim() == option);
         let replaced = has("Replace=true") && has("Force=true");
         (!generated && !hook && !replaced).then_some(what)
+    }
+
+    /// True for what lies in the metadata of a Pod itself, which the API server updates while the pod runs: the place
+    /// at `path` below a node.
+    pub fn is_own_metadata(self, at: NodeId, path: &[String]) -> bool {
+        let here = self.root.id();
+        if self.resource.name.kind != "Pod" || (at.file, at.document) != (here.file, here.document) {
+            return false;
+        }
+        let Some(node) = self.root.document().node(at.node.node, at.node.via) else { return false };
+        let (own, mut place) = (self.root.path(), node.path());
+        place.extend_from_slice(path);
+        place.strip_prefix(own.as_slice()).and_then(<[String]>::first).is_some_and(|part| part == "metadata")
     }
 
     /// Why the resource is not to be changed here, if so: another resource made it, or a test hook runs it.

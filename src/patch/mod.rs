@@ -12,7 +12,7 @@ use serde_json::Value;
 use self::verdict::{Verdict, parts, title, unsettled, verdict};
 use crate::config::{Options, Target, UserTransform};
 use crate::glob;
-use crate::manifest::{Field, Inventory, Placement, ResourceId};
+use crate::manifest::{Field, Inventory, Placement, ResourceId, ResourceName, Workload};
 use crate::rule::{Context, Finding, Fix, Meta, Transform};
 use crate::transforms;
 
@@ -137,9 +137,7 @@ impl Patch {
             change: edits.change,
         };
         match cx.inventory.workload(id) {
-            Some(workload) if changes_pods(workload.root, workload.template, before, after) => {
-                finding.fix(workload, fix)
-            }
+            Some(workload) if changes_pods(workload, before, after) => finding.fix(workload, fix),
             _ => Finding { fix: Some(fix), ..finding },
         }
     }
@@ -161,11 +159,20 @@ fn is_target<'a>(target: &Target, inventory: &Inventory<'a>, id: ResourceId) -> 
         return None;
     }
     let root = inventory.root(id)?;
+    if target.kind.is_none() && !is_deployed(name, root) {
+        return None;
+    }
     let labels = root.at(&["metadata", "labels"]);
     let has = |(label, value): (&String, &String)| {
         labels.and_then(|labels| labels.get(label)?.text()).is_some_and(|have| have == value)
     };
     target.labels.iter().all(has).then_some(root)
+}
+
+/// False for what only tools read: kustomizations, our own configuration, and whatever says so itself.
+fn is_deployed(name: &ResourceName, root: Field<'_>) -> bool {
+    let is_local = root.text_at(&["metadata", "annotations", "config.kubernetes.io/local-config"]) == "true";
+    !name.name.is_empty() && !is_local && !matches!(name.group(), "kustomize.config.k8s.io" | "meshfix.dev")
 }
 
 fn is_in(target: &Target, placement: &Placement) -> bool {
@@ -193,12 +200,9 @@ fn no_resource(after: &Value) -> Option<String> {
 }
 
 /// True when the patch changes what makes the workload's pods, and not only what is said of the workload itself.
-fn changes_pods(root: Field<'_>, template: Field<'_>, before: &Value, after: &Value) -> bool {
-    let mut path = template.json_pointer().split_off(root.json_pointer().len());
-    if path.is_empty() {
-        path.push_str("/spec");
-    }
-    before.pointer(&path) != after.pointer(&path)
+fn changes_pods(workload: Workload<'_>, before: &Value, after: &Value) -> bool {
+    let pods = workload.pods_pointer().split_off(workload.root.json_pointer().len());
+    before.pointer(&pods) != after.pointer(&pods)
 }
 
 /// What an operation reads without changing it.

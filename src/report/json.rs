@@ -1,26 +1,22 @@
 //! The machine-readable report. Its shape is a contract: see `docs/report.schema.json`.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
 use super::View;
 use super::escape::visible_json;
-use crate::engine::{DocumentChange, Outcome, Reported, Status};
+use crate::engine::{DocumentChange, Fingerprints, Outcome, REPORT_VERSION, Reported, Status};
 use crate::rule::Level;
-
-/// The version of the report's shape.
-const VERSION: u32 = 1;
 
 /// The whole report. `skipped` are files that were left out, with the reason.
 ///
 /// It is written entry by entry: all entries as values at once would take many times their text.
 pub fn report(view: &View<'_>, skipped: &[(String, String)]) -> String {
     let outcome = view.outcome;
-    let mut ordinals: BTreeMap<String, usize> = BTreeMap::new();
-    let mut out = format!("{{\n  \"version\": {VERSION}");
-    list(&mut out, "findings", outcome.findings.iter().map(|reported| finding(view, reported, &mut ordinals)));
+    let mut fingerprints = Fingerprints::default();
+    let mut out = format!("{{\n  \"version\": {REPORT_VERSION}");
+    list(&mut out, "findings", outcome.findings.iter().map(|reported| finding(view, reported, &mut fingerprints)));
     let changes = outcome.changes.iter();
     let change = |change: &DocumentChange| json!({"file": view.name(change.file), "document": change.document, "operations": change.operations});
     list(&mut out, "changes", changes.map(change));
@@ -65,10 +61,12 @@ fn summary(outcome: &Outcome) -> Value {
         "refused": count(&|reported| matches!(reported.status, Status::Refused(_))),
         "manual": count(&|reported| reported.status == Status::Manual),
         "errors": count(&|reported| reported.finding.level == Level::Error && reported.status != Status::Applied),
+        "ignored": outcome.ignored,
+        "baseline": outcome.in_baseline,
     })
 }
 
-fn finding(view: &View<'_>, reported: &Reported, ordinals: &mut BTreeMap<String, usize>) -> Value {
+fn finding(view: &View<'_>, reported: &Reported, fingerprints: &mut Fingerprints) -> Value {
     let finding = &reported.finding;
     let at = view.position(finding.at);
     let related = finding.related.iter().map(|(loc, remark)| {
@@ -101,36 +99,8 @@ fn finding(view: &View<'_>, reported: &Reported, ordinals: &mut BTreeMap<String,
         "help": finding.help,
         "snippet": finding.snippet,
         "related": related.collect::<Vec<_>>(),
-        "fingerprint": fingerprint(view, reported, ordinals),
+        "fingerprint": fingerprints.next(view.name(finding.at.file), finding).to_string(),
         "fix": fix,
         "refusal": refusal,
     })
-}
-
-/// Names a finding from run to run: never by line, and never by a value. An ordinal tells equal ones apart.
-fn fingerprint(view: &View<'_>, reported: &Reported, ordinals: &mut BTreeMap<String, usize>) -> String {
-    let finding = &reported.finding;
-    let name = &finding.resource;
-    let namespace = name.namespace.as_deref().unwrap_or_default();
-    let parts = [
-        finding.rule,
-        view.name(finding.at.file),
-        name.group(),
-        &name.kind,
-        namespace,
-        &name.name,
-        &finding.named_path,
-    ];
-    let key = parts.join("\u{0}");
-    let ordinal = ordinals.entry(key.clone()).and_modify(|n| *n += 1).or_insert(0);
-    let mut out = String::with_capacity(32);
-    for seed in [0xcbf2_9ce4_8422_2325_u64, 0x9e37_79b9_7f4a_7c15] {
-        let _ = write!(out, "{:016x}", fnv(seed, &format!("{key}\u{0}{ordinal}")));
-    }
-    out
-}
-
-/// FNV-1a: small, fixed for ever, and not meant to resist anybody.
-fn fnv(seed: u64, text: &str) -> u64 {
-    text.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

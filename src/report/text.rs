@@ -199,5 +199,11 @@ pub fn summary(view: &View<'_>, check: bool, quiet_info: usize) -> String {
     if quiet_info > 0 {
         parts.push(format!("{} (-v shows {})", count(quiet_info, "note"), if quiet_info == 1 { "it" } else { "them" }));
     }
+    if outcome.ignored > 0 {
+        parts.push(format!("{} ignored", outcome.ignored));
+    }
+    if outcome.in_baseline > 0 {
+        parts.push(format!("{} in the baseline", outcome.in_baseline));
+    }
     format!("{}\n", parts.join("; "))
 }

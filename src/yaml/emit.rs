@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::scalar::{Place, double_quoted, is_safe_plain};
+use super::scalar::{Place, double_quoted, is_safe_plain, single_quoted};
 
 /// How new text is to look at one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +19,22 @@ pub(super) struct Style {
     pub broken: bool,
     /// No comment follows that a block scalar would swallow.
     pub literals: bool,
+    /// How new items of a sequence are quoted when all its strings are.
+    pub quotes: Option<Quotes>,
+}
+
+/// The quotes of a scalar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quotes {
+    /// `'`
+    Single,
+    /// `"`
+    Double,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Style { json: false, step: 2, dash: 0, spaced: true, broken: true, literals: true }
+        Style { json: false, step: 2, dash: 0, spaced: true, broken: true, literals: true, quotes: None }
     }
 }
 
@@ -60,9 +71,18 @@ pub(super) fn item_lines(value: &Value, style: Style) -> Vec<String> {
     let nested = match value {
         Value::Object(map) if !map.is_empty() => mapping_lines(map, style),
         Value::Array(items) if !items.is_empty() => items.iter().flat_map(|item| item_lines(item, style)).collect(),
-        other => vec![inline(other, style, Place::Block)],
+        other => vec![item(other, style, Place::Block)],
     };
     nested.into_iter().enumerate().map(|(i, line)| format!("{}{line}", if i == 0 { "- " } else { "  " })).collect()
+}
+
+/// An item of a sequence on one line, in the quotes of its neighbours.
+pub(super) fn item(value: &Value, style: Style, place: Place) -> String {
+    match (value, style.quotes) {
+        (Value::String(text), Some(Quotes::Double)) => double_quoted(text),
+        (Value::String(text), Some(Quotes::Single)) => single_quoted(text).unwrap_or_else(|| double_quoted(text)),
+        _ => inline(value, style, place),
+    }
 }
 
 /// A value on one line: scalars as they stand at `place`, collections in flow style.
@@ -124,7 +144,7 @@ pub(super) fn key(name: &str, style: Style, place: Place) -> String {
 fn is_literal(text: &str, broken: bool) -> bool {
     (broken || !text.ends_with('\n'))
         && !text.ends_with("\n\n")
-        && text.trim_end_matches('\n').contains('\n')
+        && text.contains('\n')
         && !text.starts_with([' ', '\t', '\n'])
         && text.chars().all(|c| {
             c == '\n' || c == '\t' || (!c.is_control() && !matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}'))

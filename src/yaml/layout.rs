@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use super::emit::Style;
+use super::emit::{Quotes, Style};
 use super::tree::{Document, Kind, NONE};
 use crate::text::Span;
 
@@ -212,6 +212,18 @@ impl<'a> Layout<'a> {
         let next = line_end + blanks;
         let literals = bytes.get(next) != Some(&b'#') || self.column(next) <= column;
         Style { literals, broken: true, ..style }
+    }
+
+    /// The quotes that all items of a sequence have.
+    pub(super) fn item_quotes(&self, sequence: u32) -> Option<Quotes> {
+        let mut kinds = self.doc.children(sequence).map(|item| self.doc.raw(item).kind);
+        let first = kinds.next()?;
+        let quotes = match first {
+            Kind::SingleQuoted => Quotes::Single,
+            Kind::DoubleQuoted => Quotes::Double,
+            _ => return None,
+        };
+        kinds.all(|kind| kind == first).then_some(quotes)
     }
 
     fn habits(&self) -> &Habits {

@@ -9,6 +9,7 @@ use libtest_mimic::{Failed, Trial};
 const ROOMS: &[&str] = &[
     "text",
     "glob",
+    "spelling",
     "yaml",
     "config",
     "manifest",
@@ -29,6 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("architecture::rules_see_only_manifests", rules_see_only_manifests),
         Trial::test("architecture::one_file_knows_each_parser", one_file_knows_each_parser),
         Trial::test("docs::rule_pages_are_true", rule_pages_are_true),
+        Trial::test("docs::the_example_of_user_transforms_is_true", user_transforms_page_is_true),
         Trial::test("docs::contributing_names_real_places", contributing_names_real_places),
     ]
 }
@@ -161,6 +163,18 @@ fn rule_pages_are_true() -> Result<(), Failed> {
                 rule.meta().name
             )
             .into());
+        }
+    }
+    Ok(())
+}
+
+/// The example of `docs/user-transforms.md` is a fixture.
+fn user_transforms_page_is_true() -> Result<(), Failed> {
+    let page = fs::read_to_string(root().join("docs/user-transforms.md"))?;
+    let case = root().join("testdata/user-transforms/first-label");
+    for name in ["meshfix.yaml", "fix.diff"] {
+        if !page.contains(&fs::read_to_string(case.join(name))?) {
+            return Err(format!("the page does not show {}", case.join(name).display()).into());
         }
     }
     Ok(())

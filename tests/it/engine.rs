@@ -1,7 +1,7 @@
 //! The engine's promises, with rules made for the purpose.
 
 use libtest_mimic::{Failed, Trial};
-use meshfix::config::Options;
+use meshfix::config::{Ignore, Options};
 use meshfix::engine::{self, Outcome, Settings, Status};
 use meshfix::manifest::{ResourceName, SourceFile, Workload};
 use meshfix::rule::{Change, Context, Finding, Fix, Level, Meta, Premise, Safety, Transform};
@@ -14,9 +14,12 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("engine::equal_claims_wait_and_look_again", claims),
         Trial::test("engine::a_change_waits_when_its_premise_is_edited", premises),
         Trial::test("engine::a_change_over_two_files_is_whole_or_not_at_all", whole_changes),
+        Trial::test("engine::a_change_is_refused_where_anything_it_touches_is_not_ours", not_ours),
         Trial::test("engine::files_that_share_a_change_are_one_write_unit", write_units),
         Trial::test("engine::a_rule_waits_for_the_rules_before_it", waiting),
         Trial::test("engine::the_order_of_files_does_not_matter", file_order),
+        Trial::test("engine::the_configuration_ignores_by_place_and_says_what_it_did_not_need", configured_ignores),
+        Trial::test("engine::an_ignore_that_a_later_pass_needs_is_used", late_ignore),
     ]
 }
 
@@ -53,12 +56,15 @@ fn rule(name: &'static str, check: Check) -> Rule {
 }
 
 fn run(files: &[(&str, String)], rules: &[&dyn Transform], sabotage: bool) -> Outcome {
-    let options = Options::default();
+    run_with(&Options::default(), files, rules, sabotage)
+}
+
+fn run_with(options: &Options, files: &[(&str, String)], rules: &[&dyn Transform], sabotage: bool) -> Outcome {
     let sources =
         files.iter().filter_map(|(name, text)| SourceFile::read((*name).to_owned(), text.as_str().into(), None));
     engine::run(
         sources.collect(),
-        &Settings { rules: rules.to_vec(), options: &options, unsafe_fixes: false, sabotage },
+        &Settings { rules: rules.to_vec(), options, unsafe_fixes: false, baseline: None, sabotage },
     )
 }
 
@@ -221,6 +227,52 @@ fn whole_changes() -> Result<(), Failed> {
     ensure(outcome.changed.len() == 2, &outcome)
 }
 
+/// Gives the workload and every Service a label, in one change.
+fn label_all(meta: &Meta, cx: &Context<'_>, findings: &mut Vec<Finding>) {
+    for workload in cx.inventory.workloads() {
+        let mut change = Change::default();
+        let services = cx.inventory.services().filter_map(|id| cx.inventory.root(id));
+        for metadata in services.chain([workload.root]).filter_map(|root| root.get("metadata")) {
+            if metadata.get("labels").is_none() {
+                change.insert(metadata, &["labels", "seen"], "yes", &[]);
+            }
+        }
+        if !change.ops.is_empty() {
+            findings.push(finding(meta, workload, change));
+        }
+    }
+}
+
+fn not_ours() -> Result<(), Failed> {
+    let all = rule("all", label_all);
+    let service = |metadata: &str| {
+        format!(
+            "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata:\n    name: web\n{metadata}"
+        )
+    };
+    let refused = |files: &[(&str, String)], reason: &str| {
+        let outcome = run(files, &[&all], false);
+        ensure(outcome.changed.is_empty(), &outcome.changed)?;
+        let is = |status: &Status| matches!(status, Status::Refused(have) if have.contains(reason));
+        ensure(outcome.open().any(|reported| is(&reported.status)), &outcome.findings)
+    };
+    let plain = [("a.yaml", deployment("web", "")), ("b.yaml", service(""))];
+    ensure(run(&plain, &[&all], false).changed.len() == 2, "both are ours")?;
+    let owned = service("    ownerReferences: [{kind: Shop, name: web}]\n");
+    refused(&[("a.yaml", deployment("web", "")), ("b.yaml", owned)], "Service/web: it has ownerReferences")?;
+    let test = service("    annotations: {helm.sh/hook: test}\n");
+    refused(&[("a.yaml", deployment("web", "")), ("b.yaml", test)], "Service/web: it is a Helm test")?;
+    let overlay = |namespace: &str| format!("namespace: {namespace}\nresources: [../base]\n");
+    let bases = [
+        ("a.yaml", deployment("web", "")),
+        ("base/kustomization.yaml", "resources: [b.yaml]\n".to_owned()),
+        ("base/b.yaml", service("")),
+        ("shop/kustomization.yaml", overlay("shop")),
+        ("system/kustomization.yaml", overlay("kube-system")),
+    ];
+    refused(&bases, "Service/web: shop/kustomization.yaml and system/kustomization.yaml both deploy it")
+}
+
 fn write_units() -> Result<(), Failed> {
     let all = rule("all", all_at_once);
     let grace = |name| deployment(name, "      terminationGracePeriodSeconds: 10\n");
@@ -257,4 +309,74 @@ fn file_order() -> Result<(), Failed> {
     let forth = run(&[a.clone(), b.clone()], &[&up], false);
     let back = run(&[b, a], &[&up], false);
     ensure(after(&forth, 0) == after(&back, 1) && after(&forth, 1) == after(&back, 0), &back)
+}
+
+/// The rule that judges ignores.
+fn unused_ignore() -> &'static dyn Transform {
+    *meshfix::transforms::ALL.iter().find(|rule| rule.meta().name == "unused-ignore").expect("a rule")
+}
+
+fn configured_ignores() -> Result<(), Failed> {
+    let every = rule("every", |meta, cx, findings| {
+        for workload in cx.inventory.workloads() {
+            findings.push(Finding::new(meta, workload, workload.pod, "a pod"));
+        }
+    });
+    let ignore = |paths: &[&str], kind: Option<&str>, name: Option<&str>, namespace: Option<&str>| Ignore {
+        rules: vec!["every".to_owned()],
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        kind: kind.map(str::to_owned),
+        name: name.map(str::to_owned),
+        namespace: namespace.map(str::to_owned),
+        reason: "as it was".to_owned(),
+    };
+    let files =
+        [("old/a.yaml", deployment("a", "")), ("b.yaml", deployment("b", "")), ("c.yaml", deployment("c-1", ""))];
+    let files = files.map(|(name, text)| (name, text.replace("metadata:\n", "metadata:\n  namespace: till\n")));
+    let left = |ignores: Vec<Ignore>| {
+        let outcome = run_with(&Options { ignores, ..Options::default() }, &files, &[&every, unused_ignore()], false);
+        let names = outcome.findings.iter().map(|reported| reported.finding.resource.name.clone());
+        assert_eq!(outcome.findings.len() + outcome.ignored, 3);
+        (names.collect::<Vec<String>>().join(" "), outcome.unused_ignores)
+    };
+    let none = Vec::<String>::new();
+    assert_eq!(left(vec![ignore(&["old/*", "older/*"], None, None, None)]), ("b c-1".to_owned(), none.clone()));
+    assert_eq!(left(vec![ignore(&[], Some("Deployment"), Some("c-*"), None)]), ("a b".to_owned(), none.clone()));
+    assert_eq!(left(vec![ignore(&[], None, None, Some("till"))]), (String::new(), none.clone()));
+    // Nothing was read that it could be for; and a rule that did not run.
+    assert_eq!(left(vec![ignore(&["new/*"], None, None, None)]), ("a b c-1".to_owned(), none.clone()));
+    let other = Ignore { rules: vec!["dns-ndots".to_owned()], ..ignore(&[], None, None, None) };
+    assert_eq!(left(vec![other]), ("a b c-1".to_owned(), none));
+    let never = Ignore { rules: vec!["unused-ignore".to_owned()], ..ignore(&["old/*"], None, None, None) };
+    let sentence = "ignore 1 of the configuration (unused-ignore in old/*) matches no finding any more; remove it";
+    assert_eq!(left(vec![never]), ("a b c-1".to_owned(), vec![sentence.to_owned()]));
+    Ok(())
+}
+
+fn late_ignore() -> Result<(), Failed> {
+    let first = rule("first", |meta, cx, findings| {
+        for workload in cx.inventory.workloads().filter(|workload| workload.pod.get("hostname").is_none()) {
+            let mut change = Change::default();
+            change.insert(workload.pod, &["hostname"], "x", &["hostname", "containers"]);
+            findings.push(finding(meta, workload, change));
+        }
+    });
+    let second = rule("second", |meta, cx, findings| {
+        for workload in cx.inventory.workloads() {
+            if let Some(field) = workload.pod.get("hostname").and(workload.pod.get("restartPolicy")) {
+                findings.push(Finding::new(meta, workload, field, "too late"));
+            }
+        }
+    });
+    let outcome = run(
+        &[("a.yaml", deployment("a", "      # meshfix: ignore[unused-ignore] x\n      restartPolicy: Always\n"))],
+        &[&first, &second, unused_ignore()],
+        false,
+    );
+    assert_eq!(outcome.findings.len(), 3, "the change, the late finding, the unused ignore");
+    // `second` is no rule of the list, so its name is known only because it runs.
+    let text = deployment("a", "      # meshfix: ignore[second] x\n      restartPolicy: Always\n");
+    let outcome = run(&[("a.yaml", text)], &[&first, &second, unused_ignore()], false);
+    assert_eq!((outcome.findings.len(), outcome.ignored), (1, 1));
+    Ok(())
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::inventory::Placement;
 use super::source::{SourceFile, State, is_kustomization};
 use crate::text::FileId;
+pub use read::AddedLabel;
 use read::{Kustomization, PatchFile};
 
 /// Overlays on overlays, at most.
@@ -20,7 +21,7 @@ pub(super) struct Kustomizations {
     holders: HashMap<FileId, BTreeSet<(FileId, Option<String>)>>,
     /// For each patch file, the kustomizations that use it.
     users: BTreeMap<FileId, BTreeSet<FileId>>,
-    /// For each file, the kustomizations whose patches may change what is in it.
+    /// For each file, the kustomizations that may change what is in it: by patches, labels or new names.
     changers: HashMap<FileId, BTreeSet<FileId>>,
     /// The same the other way round.
     changed: HashMap<FileId, BTreeSet<FileId>>,
@@ -86,7 +87,8 @@ impl Kustomizations {
             closures.insert(top, seen.into_iter().map(|(file, _)| file).collect());
         }
         for (file, one) in &self.by_file {
-            if one.patches.is_empty() && one.inline.is_empty() && !one.is_blind {
+            let transforms = one.renames || !one.labels.is_empty();
+            if one.patches.is_empty() && one.inline.is_empty() && !one.is_blind && !transforms {
                 continue;
             }
             // A patch changes what its kustomization holds, and what those below hold; a component's also what
@@ -160,6 +162,21 @@ impl Kustomizations {
         changers
             .filter_map(|changer| self.by_file.get(changer))
             .any(|one| one.is_blind || one.inline.iter().any(|text| fields.iter().any(|field| text.contains(field))))
+    }
+
+    /// The labels that kustomizations give to the resources of `file`, each with the kustomization.
+    pub(super) fn added_labels(&self, file: FileId) -> impl Iterator<Item = (FileId, &AddedLabel)> {
+        self.changers_of(file).flat_map(|(changer, one)| one.labels.iter().map(move |label| (changer, label)))
+    }
+
+    /// A kustomization that gives the resources of `file` other names.
+    pub(super) fn renamer(&self, file: FileId) -> Option<FileId> {
+        self.changers_of(file).find(|(_, one)| one.renames).map(|(changer, _)| changer)
+    }
+
+    fn changers_of(&self, file: FileId) -> impl Iterator<Item = (FileId, &Kustomization)> {
+        let changers = self.changers.get(&file).into_iter().flatten();
+        changers.filter_map(|changer| Some((*changer, self.by_file.get(changer)?)))
     }
 
     /// The kustomizations with a patch written into them that may change what is in `file`, each with its patches.

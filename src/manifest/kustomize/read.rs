@@ -15,6 +15,19 @@ pub(super) struct PatchFile {
     pub(super) target: Option<(Option<String>, Option<String>)>,
 }
 
+/// A label that a kustomization gives to its resources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddedLabel {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// True when pods get it too.
+    pub to_pods: bool,
+    /// True when selectors ask for it, those of workloads and Services.
+    pub to_selectors: bool,
+}
+
 /// One kustomization file.
 #[derive(Debug, Default)]
 pub(super) struct Kustomization {
@@ -30,6 +43,8 @@ pub(super) struct Kustomization {
     pub(super) is_component: bool,
     /// True when it gives its resources other names.
     pub(super) renames: bool,
+    /// Labels that it gives to its resources.
+    pub(super) labels: Vec<AddedLabel>,
 }
 
 impl Kustomization {
@@ -47,7 +62,8 @@ impl Kustomization {
             resources: resources.filter_map(Node::text).map(path).collect(),
             is_blind: ["transformers", "replacements", "vars"].into_iter().any(|key| root.get(key).is_some()),
             is_component: root.get("kind").and_then(Node::text) == Some("Component"),
-            renames: ["namePrefix", "nameSuffix"].into_iter().any(|key| root.get(key).is_some()),
+            renames: ["namePrefix", "nameSuffix"].into_iter().any(|key| is_given(root.get(key))),
+            labels: added_labels(root),
             ..Kustomization::default()
         };
         let mut add = |text: &str, target: Option<Node<'_>>| match by_name.get(path(text).as_str()) {
@@ -78,6 +94,34 @@ impl Kustomization {
         let resources = named.map(|text| join(source.folder(), text.trim_matches(['"', '\'', ' ']))).collect();
         Kustomization { resources, is_blind: true, ..Kustomization::default() }
     }
+}
+
+/// True for a field with a value: a prefix that is empty changes nothing.
+fn is_given(field: Option<Node<'_>>) -> bool {
+    field.is_some_and(|field| !field.is_null() && field.text() != Some(""))
+}
+
+/// The labels of `commonLabels`, and of `labels` with its own say of where they go (kustomize's API:
+/// `includeSelectors` implies the templates).
+fn added_labels(root: Node<'_>) -> Vec<AddedLabel> {
+    let mut labels = Vec::new();
+    let mut add = |pairs: Option<Node<'_>>, to_pods: bool, to_selectors: bool| {
+        let pairs = pairs.into_iter().flat_map(Node::entries);
+        labels.extend(pairs.filter_map(|(key, value)| {
+            let value = value.text()?.to_owned();
+            Some(AddedLabel { key: key.into_owned(), value, to_pods, to_selectors })
+        }));
+    };
+    add(root.get("commonLabels"), true, true);
+    for entry in root.get("labels").into_iter().flat_map(Node::items) {
+        let is_on = |key: &str| entry.get(key).is_some_and(Node::is_true);
+        let mut fields = entry.get("fields").into_iter().flat_map(Node::items);
+        let names_template =
+            fields.any(|field| field.at(&["path"]).and_then(Node::text).unwrap_or("").contains("template"));
+        let to_selectors = is_on("includeSelectors");
+        add(entry.get("pairs"), to_selectors || is_on("includeTemplates") || names_template, to_selectors);
+    }
+    labels
 }
 
 /// True when every document of a patch file could be read.

@@ -4,9 +4,9 @@
 //! `REDIS_HOST`, or a URL with another host, belongs to somebody else and says nothing of this pod.
 
 mod address;
-mod key;
+pub(super) mod key;
 mod text;
-mod words;
+pub(super) mod words;
 
 use std::ops::Range;
 

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 /// A setting: a name with the stretch of text that is its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Setting<'a> {
+pub(in crate::manifest) struct Setting<'a> {
     /// The name as it stands, dashes included; "" for a bare word.
-    pub(super) name: &'a str,
+    pub(in crate::manifest) name: &'a str,
     /// Which of the texts holds the value.
-    pub(super) text: usize,
+    pub(in crate::manifest) text: usize,
     /// The value in that text.
-    pub(super) value: Range<usize>,
+    pub(in crate::manifest) value: Range<usize>,
 }
 
 /// A word of a command line, without quotes of the shell.
@@ -21,7 +21,7 @@ struct Word<'a> {
 }
 
 /// The settings of a command line that is given as a list of texts, each with one or more words.
-pub(super) fn settings<'a>(texts: &[&'a str]) -> Vec<Setting<'a>> {
+pub(in crate::manifest) fn settings<'a>(texts: &[&'a str]) -> Vec<Setting<'a>> {
     let words: Vec<Word<'a>> = texts.iter().enumerate().flat_map(|(i, text)| split(i, text)).collect();
     let mut settings = Vec::new();
     let mut flag: Option<&'a str> = None;

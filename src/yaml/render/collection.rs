@@ -45,7 +45,8 @@ impl Renderer<'_> {
         let style = self.layout.style(mapping);
         let mut groups: BTreeMap<Option<usize>, Vec<&NewKey>> = BTreeMap::new();
         for key in keys {
-            let behind = self.kept_before(self.anchor_entry(&entries, key), entries.len(), |i| entries[i].1);
+            let behind = self.anchor_entry(&entries, key);
+            let behind = behind.and_then(|entry| self.kept_before(entry, entries.len(), |i| entries[i].1));
             groups.entry(behind).or_default().push(key);
         }
         let depth = self.layout.depth(mapping);
@@ -61,17 +62,22 @@ impl Renderer<'_> {
                     self.lines_after(end, &lines, &indentation, depth, value)?;
                 }
                 None => {
-                    let next = entries.iter().find(|(_, value)| !self.is_removed(*value));
-                    let Some((name, _)) = next else { return Ok(()) };
-                    let lines: Vec<String> = lines(style);
-                    self.lines_before(self.layout.entry_start(*name), &lines, &indentation, depth);
+                    let next = entries.iter().position(|(_, value)| !self.is_removed(*value));
+                    let Some(next) = next else { return Ok(()) };
+                    let start = self.layout.entry_start(entries[next].0);
+                    let lines: Vec<String> = lines(Style { broken: true, literals: true, ..style });
+                    if next == 0 && self.layout.is_first_on_line(start) {
+                        self.whole_lines_before(start, lines, &indentation, depth);
+                    } else {
+                        self.lines_before(start, &lines, &indentation, depth);
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    fn is_removed(&self, node: u32) -> bool {
+    pub(super) fn is_removed(&self, node: u32) -> bool {
         self.targets.get(&node).is_some_and(|target| target.removed)
     }
 
@@ -91,13 +97,25 @@ impl Renderer<'_> {
         self.push(Edit::insert(at, format!("{text}{ending}{indentation}")), depth);
     }
 
-    /// The entry that a new key stands behind: the last one that comes before it in the usual order.
-    fn anchor_entry(&self, entries: &[(u32, u32)], key: &NewKey) -> usize {
+    /// Puts lines in front of the first entry or item, whose line starts with it. Comments above it stay with it.
+    fn whole_lines_before(&mut self, first: usize, lines: Vec<String>, indentation: &str, depth: usize) {
+        let at = self.layout.owned_comments_start(first);
+        let ending = self.layout.line_ending(first);
+        let whole = emit::indented(lines, indentation.len()).join(ending);
+        self.push(Edit::insert(at, format!("{whole}{ending}")), depth);
+    }
+
+    /// The entry that a new key stands behind: the last one that comes before it in the usual order, else the last
+    /// one of all; `None` where it comes before one that is there, behind none, and lines can stand above them all.
+    fn anchor_entry(&self, entries: &[(u32, u32)], key: &NewKey) -> Option<usize> {
         let last = entries.len() - 1;
-        let Some(rank) = key.order.iter().position(|name| *name == key.name) else { return last };
-        let before = &key.order[..rank];
-        let is_before = |(name, _): &(u32, u32)| before.contains(&&*self.layout.doc.key_name(*name));
-        entries.iter().rposition(is_before).unwrap_or(last)
+        let Some(rank) = key.order.iter().position(|name| *name == key.name) else { return Some(last) };
+        let (before, after) = (&key.order[..rank], &key.order[rank + 1..]);
+        let is_one_of = |names: &[&str], entry: &(u32, u32)| names.contains(&&*self.layout.doc.key_name(entry.0));
+        let behind = entries.iter().rposition(|entry| is_one_of(before, entry));
+        let starts_line = || self.layout.is_first_on_line(self.layout.entry_start(entries[0].0));
+        let comes_first = || starts_line() && entries.iter().any(|entry| is_one_of(after, entry));
+        behind.or_else(|| (!comes_first()).then_some(last))
     }
 
     pub(super) fn items(&mut self, sequence: u32, items: &BTreeMap<usize, Vec<Value>>) -> Result<(), Refusal> {
@@ -116,6 +134,7 @@ impl Renderer<'_> {
         let indentation = self.indentation(first)?;
         let mut style = self.layout.style(sequence);
         style.dash = self.own_dash_offset(sequence).unwrap_or(style.dash);
+        style.quotes = self.layout.item_quotes(sequence);
         let depth = self.layout.depth(sequence);
         for (index, values) in items {
             let lines = |style| values.iter().flat_map(|value| emit::item_lines(value, style)).collect();
@@ -133,11 +152,7 @@ impl Renderer<'_> {
             let Some(next) = children.iter().position(|child| !self.is_removed(*child)) else { return Ok(()) };
             let lines: Vec<String> = lines(Style { broken: true, literals: true, ..style });
             if next == 0 && self.layout.is_first_on_line(first) {
-                // Comments above the first item stay with it.
-                let at = self.layout.owned_comments_start(first);
-                let ending = self.layout.line_ending(first);
-                let whole = emit::indented(lines, indentation.len()).join(ending);
-                self.push(Edit::insert(at, format!("{whole}{ending}")), depth);
+                self.whole_lines_before(first, lines, &indentation, depth);
             } else {
                 let at = self.dash(sequence, children[next])?;
                 self.lines_before(at, &lines, &indentation, depth);

@@ -65,9 +65,10 @@ impl Renderer<'_> {
 
     pub(super) fn flow_items(&mut self, sequence: u32, items: &BTreeMap<usize, Vec<Value>>) -> Result<(), Refusal> {
         let doc = self.layout.doc;
-        let style = self.flow_style(sequence);
+        let style = Style { quotes: self.layout.item_quotes(sequence), ..self.flow_style(sequence) };
         let children: Vec<u32> = doc.children(sequence).collect();
         let multi_line = self.last_child_line(sequence).is_some();
+        let mut appended = Vec::new();
         for (index, values) in items {
             let texts: Vec<Vec<String>> = values
                 .iter()
@@ -75,13 +76,12 @@ impl Renderer<'_> {
                     if multi_line && self.layout.json {
                         emit::pretty(value, style, Place::Flow)
                     } else {
-                        vec![emit::inline(value, style, Place::Flow)]
+                        vec![emit::item(value, style, Place::Flow)]
                     }
                 })
                 .collect();
-            let is_kept = |child: &&u32| !self.targets.get(child).is_some_and(|target| target.removed);
-            let Some(child) = children.iter().skip(*index).find(is_kept) else {
-                self.flow_append(sequence, &texts, style)?;
+            let Some(child) = children.iter().skip(*index).find(|child| !self.is_removed(**child)) else {
+                appended.extend(texts);
                 continue;
             };
             let at = self.full_flow_start(*child);
@@ -95,7 +95,46 @@ impl Renderer<'_> {
             let text: String = texts.iter().map(|lines| format!("{},{gap}", join(lines))).collect();
             self.push(Edit::insert(at, text), self.layout.depth(sequence));
         }
-        Ok(())
+        if appended.is_empty() { Ok(()) } else { self.flow_append(sequence, &appended, style) }
+    }
+
+    /// True when something new stands at the end of a flow collection.
+    pub(super) fn appends(&self, collection: u32) -> bool {
+        let Some(target) = self.targets.get(&collection) else { return false };
+        let children: Vec<u32> = self.layout.doc.children(collection).collect();
+        let is_end = |index: &usize| children.iter().skip(*index).all(|child| self.is_removed(*child));
+        !target.keys.is_empty() || target.items.keys().any(is_end)
+    }
+
+    /// Where the lines of the last entries end, if those go as whole lines.
+    fn last_lines_removed(&self, collection: u32) -> Option<usize> {
+        let doc = self.layout.doc;
+        let entries = self.flow_entries(collection);
+        let nodes: Vec<u32> = if doc.raw(collection).kind.is_mapping() {
+            doc.raw_entries(collection).map(|(_, value)| value).collect()
+        } else {
+            doc.children(collection).collect()
+        };
+        let gone = nodes.iter().rev().take_while(|node| self.is_removed(**node)).count();
+        let (first, last) = (entries.get(entries.len() - gone)?, entries.last()?);
+        self.whole_lines(collection, first.0, last.1)
+    }
+
+    /// Where the last line of the entries from `start` to `end` ends, if they fill whole lines.
+    pub(super) fn whole_lines(&self, collection: u32, start: usize, end: usize) -> Option<usize> {
+        let span = self.layout.doc.raw(collection).span;
+        let close = span.end as usize - 1;
+        let line = self.layout.line_end(self.comma_behind(end).unwrap_or(end))?;
+        let is_whole = self.layout.is_first_on_line(start)
+            && self.layout.line_start(start) > span.start as usize
+            && line.next_line <= close;
+        is_whole.then_some(line.next_line)
+    }
+
+    /// The place behind the comma that follows an entry which ends at `end`.
+    pub(super) fn comma_behind(&self, end: usize) -> Option<usize> {
+        let behind = self.layout.skip_trivia(end);
+        (self.layout.text().as_bytes().get(behind) == Some(&b',')).then_some(behind + 1)
     }
 
     /// Start of a flow item; a pair without braces starts with its key.
@@ -139,8 +178,7 @@ impl Renderer<'_> {
             self.push(Edit::replace(raw.span.start as usize + 1, close, lines.join(comma)), depth);
             return Ok(());
         };
-        let behind = self.layout.skip_trivia(last_end);
-        let trailing_comma = (text.as_bytes().get(behind) == Some(&b',')).then_some(behind + 1);
+        let trailing_comma = self.comma_behind(last_end);
         let Some(indentation) = self.last_child_line(collection) else {
             let flat: Vec<String> = texts.iter().map(|lines| lines.join(" ")).collect();
             match trailing_comma {
@@ -152,6 +190,13 @@ impl Renderer<'_> {
         let ending = self.layout.line_ending(last_end);
         let new_line = format!("{ending}{indentation}");
         let entries: Vec<String> = texts.iter().map(|lines| lines.join(&new_line)).collect();
+        if let Some(at) = self.last_lines_removed(collection) {
+            // The new entries take the place of those lines, behind the comma in front of them.
+            let end = if trailing_comma.is_some() { "," } else { "" };
+            let body = entries.join(&format!(",{new_line}"));
+            self.push(Edit::insert(at, format!("{indentation}{body}{end}{ending}")), depth);
+            return Ok(());
+        }
         let body = entries.iter().map(|entry| format!("{new_line}{entry}")).collect::<Vec<_>>().join(",");
         match trailing_comma {
             Some(at) => {

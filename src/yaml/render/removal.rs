@@ -179,25 +179,19 @@ impl Renderer<'_> {
         }
         for (first, last) in runs(removed) {
             let (start, end) = (entries[first].1, entries[last].2);
-            let behind = self.layout.skip_trivia(end);
-            let comma = (text.as_bytes().get(behind) == Some(&b',')).then_some(behind + 1);
-            let whole_lines = self.layout.is_first_on_line(start)
-                && self.layout.line_start(start) > raw.span.start as usize
-                && self.layout.line_end(comma.unwrap_or(end)).is_some_and(|line| line.next_line <= close);
-            match (entries.get(last + 1), first.checked_sub(1)) {
-                (next, previous) if whole_lines => {
-                    let line = self.layout.line_end(comma.unwrap_or(end));
-                    let next_line = line.map_or(end, |line| line.next_line);
-                    self.push_removal(Edit::delete(self.layout.owned_comments_start(start), next_line), 0);
-                    if let (None, Some(previous), None) = (next, previous, comma) {
-                        let at = self.layout.skip_trivia(entries[previous].2);
-                        if text.as_bytes().get(at) == Some(&b',') {
-                            self.push(Edit::delete(at, at + 1), 0);
-                        }
-                    }
+            let next = entries.get(last + 1);
+            let previous = first.checked_sub(1).map(|previous| entries[previous].2);
+            if let Some(next_line) = self.whole_lines(parent, start, end) {
+                self.push_removal(Edit::delete(self.layout.owned_comments_start(start), next_line), 0);
+                let is_last = next.is_none() && self.comma_behind(end).is_none() && !self.appends(parent);
+                if let Some(comma) = previous.filter(|_| is_last).and_then(|previous| self.comma_behind(previous)) {
+                    self.push(Edit::delete(comma - 1, comma), 0);
                 }
+                continue;
+            }
+            match (next, previous) {
                 (Some(next), _) => self.push_removal(Edit::delete(start, next.1), 0),
-                (None, Some(previous)) => self.push_removal(Edit::delete(entries[previous].2, end), 0),
+                (None, Some(previous)) => self.push_removal(Edit::delete(previous, end), 0),
                 (None, None) => {}
             }
         }

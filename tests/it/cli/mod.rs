@@ -5,6 +5,7 @@ mod exits;
 mod files;
 mod five_files;
 mod hostile;
+mod ignores;
 mod json;
 mod law;
 mod links;
@@ -25,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         exits::trials(),
         stream::trials(),
         json::trials(),
+        ignores::trials(),
         law::trials(),
         files::trials(),
         links::trials(),

@@ -1,4 +1,4 @@
-//! Files that belong together are all new or all old: `write_together`.
+//! Files that belong together are all new or all old.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("together_puts_back_what_was_renamed", rollback),
         trial("together_needs_no_descriptor_for_each_file", many),
         trial("a_system_call_that_fails_loses_one_file_only", failing_calls),
+        trial("a_change_over_two_files_is_undone_when_one_cannot_be_replaced", undone),
         trial("a_kill_at_any_moment_leaves_old_or_new_files", killed),
         trial("a_changed_file_is_not_written_and_the_others_are", changed_in_a_run),
     ]
@@ -175,6 +176,59 @@ fn failing_calls() {
         }
         assert_eq!(world.files().len(), 3, "{inject}: no temporary file");
     }
+}
+
+/// A port that is renumbered in the Deployment and in the Service, each a file.
+fn port_in_two_files() -> World {
+    World::with(&[
+        (
+            "deployment.yaml",
+            "apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: gate
+spec:
+  selector:
+    matchLabels: {app: gate}
+  template:
+    metadata:
+      labels: {app: gate}
+    spec:
+      containers:
+        - name: gate
+          image: ferry/gate:1
+          env:
+            - {name: PORT, value: \"15001\"}
+          ports:
+            - containerPort: 15001
+",
+        ),
+        (
+            "service.yaml",
+            "apiVersion: v1
+kind: Service
+metadata:
+  name: gate
+spec:
+  selector: {app: gate}
+  ports:
+    - {name: http, port: 80, targetPort: 15001}
+",
+        ),
+    ])
+}
+
+fn undone() {
+    let run = |world: &World, inject: &str| injected(world, inject, "--write --unsafe --select reserved-port .");
+    let world = port_in_two_files();
+    let old = world.files();
+    let Some(ran) = run(&world, "rename,renameat,renameat2:error=EXDEV:when=2") else { return };
+    ran.with(2).says("could not be replaced");
+    assert_eq!(world.files(), old);
+    let Some(ran) = run(&world, "rename,renameat,renameat2:error=EXDEV:when=9") else { return };
+    ran.with(0);
+    let new = world.files();
+    assert!(old.iter().all(|(name, text)| new[name] != *text), "both files change");
 }
 
 fn killed() {

@@ -187,6 +187,20 @@ fn insertions(t: &mut Table) {
         [ordered("/0/targetPort", 81, ORDER), ordered("/0/port", 80, ORDER)],
         "- name: a\n  port: 80\n  targetPort: 81\n  x: 1\n",
     );
+    t.check(
+        "in order, in front of all",
+        "a:\n  # about x\n  port: 1\n",
+        ordered("/a/name", "n", ORDER),
+        "a:\n  name: n\n  # about x\n  port: 1\n",
+    );
+    t.check(
+        "in order, but no line starts there",
+        "- port: 1\n",
+        ordered("/0/name", "n", ORDER),
+        "- port: 1\n  name: n\n",
+    );
+    t.check("in order, beside others", "- x: 1\n", ordered("/0/name", "n", ORDER), "- x: 1\n  name: n\n");
+    t.check("a line with its break", "a: 1\n", insert("/b", "x: 2\n"), "a: 1\nb: |\n  x: 2\n");
     t.check("below a dash", "- a: 1\n", insert("/0/b", 2), "- a: 1\n  b: 2\n");
     t.check("below a wide dash", "-   a: 1\n", insert("/0/b", 2), "-   a: 1\n    b: 2\n");
     t.check("below nested dashes", "- - a: 1\n", insert("/0/0/b", 2), "- - a: 1\n    b: 2\n");
@@ -240,6 +254,9 @@ fn parents(t: &mut Table) {
     t.check("braces as document: JSON as far as one can see", "{}\n", insert("/a", 1), "{\"a\": 1}\n");
     t.check("brackets", "list: []\n", push("/list", "x"), "list:\n- x\n");
     t.check("brackets, wide neighbours", "a:\n  - b\nlist: []\n", push("/list", "x"), "a:\n  - b\nlist:\n  - x\n");
+    t.check("item in the quotes of the others", "- 'a'\n- 'b'\n", push("", "it's"), "- 'a'\n- 'b'\n- 'it''s'\n");
+    t.check("item in a row, in the quotes of the others", "[\"a\"]\n", push("", "b"), "[\"a\", \"b\"]\n");
+    t.check("item among others of several kinds", "[\"a\", b]\n", push("", "c"), "[\"a\", b, c]\n");
     t.check("missing list", "a: 1\n", push("/list", json!({"k": 1, "m": 2})), "a: 1\nlist:\n- k: 1\n  m: 2\n");
     t.check("null list", "list:\n", push("/list", "x"), "list:\n- x\n");
     t.check("braces in flow", "{a: {}}\n", insert("/a/b", 1), "{a: {b: 1}}\n");
@@ -292,6 +309,25 @@ fn flow(t: &mut Table) {
         "{\n  \"a\": 1\n}\n",
         insert("/b", json!({"c": [1]})),
         "{\n  \"a\": 1,\n  \"b\": {\n    \"c\": [\n      1\n    ]\n  }\n}\n",
+    );
+    let lines = "{\n  \"a\": 1,\n  \"b\": [\n    1,\n    2\n  ]\n}\n";
+    t.check(
+        "JSON lines, a new entry for the last one",
+        lines,
+        [remove("/b"), insert("/c", 3)],
+        "{\n  \"a\": 1,\n  \"c\": 3\n}\n",
+    );
+    t.check(
+        "JSON lines, new items for the last one",
+        lines,
+        [remove("/b/1"), push("/b", 3), push("/b", 4)],
+        "{\n  \"a\": 1,\n  \"b\": [\n    1,\n    3,\n    4\n  ]\n}\n",
+    );
+    t.check(
+        "lines in braces with a last comma, a new entry for the last one",
+        "a: {\n  b: 1,\n  c: 2, # two\n}\n",
+        [remove("/a/c"), insert("/a/d", 3)],
+        "a: {\n  b: 1,\n  d: 3,\n}\n",
     );
     t.check("JSON with tabs", "{\n\t\"a\": 1\n}\n", insert("/b", 2), "{\n\t\"a\": 1,\n\t\"b\": 2\n}\n");
     t.check("remove an entry", "a: {b: 1, c: 2}\n", remove("/a/b"), "a: {c: 2}\n");
