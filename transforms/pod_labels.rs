@@ -192,5 +192,5 @@ pub(super) fn doubt(cx: &Context<'_>, service: ResourceId, is_certain: bool) -> 
     if is_certain {
         return Vec::new();
     }
-    vec![format!("other Services than {} may belong to these pods as well", named(cx, service))]
+    vec![format!("another Service than `{}` may be theirs", cx.inventory.resource(service).name.name)]
 }

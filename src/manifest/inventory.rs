@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
+use super::association::{Nearness, declared};
 use super::config_map::ConfigMapIndex;
 use super::container::Container;
 use super::field::{Field, NodeId};
@@ -56,6 +57,10 @@ pub struct Inventory<'a> {
     fragments: HashMap<FileId, Vec<ResourceId>>,
     /// Other workloads, by their files.
     whole: HashMap<FileId, Vec<ResourceId>>,
+    /// The app or cluster that each file is declared to be part of; empty where none is declared.
+    pub(super) declared: Vec<Option<u32>>,
+    /// How near the nearest Service or workload is that belongs to each resource, as far as it was asked for.
+    pub(super) partners: Vec<OnceCell<Option<Nearness>>>,
 }
 
 impl<'a> Inventory<'a> {
@@ -81,6 +86,8 @@ impl<'a> Inventory<'a> {
             by_kind: HashMap::new(),
             fragments: HashMap::new(),
             whole: HashMap::new(),
+            declared: declared(files, options),
+            partners: vec![OnceCell::new(); resources.len()],
             kustomizations,
             resources,
         };

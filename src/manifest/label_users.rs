@@ -160,11 +160,11 @@ impl<'a> Inventory<'a> {
             for labels in
                 spec.get("subsets").into_iter().flat_map(Field::items).filter_map(|subset| subset.get("labels"))
             {
-                let others = labels.entries().into_iter().filter(|(key, _)| key != "version");
+                let mut others = labels.entries().filter(|(key, _)| key != "version");
                 let has = |(key, value): (std::borrow::Cow<'_, str>, Field<'_>)| {
                     self.pod_label(workload, &key) == value.text()
                 };
-                if others.into_iter().all(has) {
+                if others.all(has) {
                     versions.extend(labels.get("version").and_then(|version| version.text()));
                 }
             }
@@ -305,4 +305,71 @@ fn add_scheduling(users: &mut LabelUsers, id: ResourceId, pod: Field<'_>) {
             .for_each(&mut add);
     }
     pod.get("topologySpreadConstraints").into_iter().flat_map(Field::items).for_each(add);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Inventory, SourceFile};
+    use crate::config::Options;
+
+    const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  selector: {matchLabels: {run: web}}\n  template:\n    metadata: {labels: {run: web}}\n    spec: {containers: []}\n---\n";
+
+    /// The resources that `app: web` would come to concern.
+    fn affected(other: &str) -> Vec<String> {
+        let text = format!("{DEPLOYMENT}{other}");
+        let files = [SourceFile::read("all.yaml".to_owned(), text.as_str().into(), None).expect("a manifest")];
+        let options = Options::default();
+        let inventory = Inventory::new(&files, &options);
+        let workload = inventory.workloads().next().expect("a workload");
+        let users = inventory.affected_by_labels(workload, &[("app", "web")]);
+        users.iter().map(|user| inventory.resource(user.id).name.kind.clone()).collect()
+    }
+
+    fn resource(api: &str, kind: &str, namespace: &str, spec: &str) -> String {
+        format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{name: x, namespace: {namespace}}}\nspec: {spec}\n")
+    }
+
+    #[test]
+    fn selectors_that_would_match_are_found() {
+        let of = |api: &str, kind: &str, spec: &str| affected(&resource(api, kind, "shop", spec)).len();
+        assert_eq!(of("v1", "Service", "{selector: {app: web}}"), 1);
+        assert_eq!(of("v1", "Service", "{selector: {app: web, run: web}}"), 1);
+        assert_eq!(of("v1", "Service", "{selector: {app: web, run: other}}"), 0);
+        assert_eq!(of("v1", "Service", "{selector: {app: other}}"), 0);
+        assert_eq!(of("policy/v1", "PodDisruptionBudget", "{selector: {matchLabels: {app: web}}}"), 1);
+        let expression = "{podSelector: {matchExpressions: [{key: app, operator: Exists}]}}";
+        assert_eq!(of("networking.k8s.io/v1", "NetworkPolicy", expression), 1);
+        assert_eq!(of("networking.k8s.io/v1", "NetworkPolicy", "{podSelector: {}}"), 0);
+    }
+
+    #[test]
+    fn a_selector_that_would_cease_to_match_is_found_too() {
+        let spec = "{podSelector: {matchExpressions: [{key: app, operator: DoesNotExist}]}}";
+        assert_eq!(affected(&resource("networking.k8s.io/v1", "NetworkPolicy", "shop", spec)), ["NetworkPolicy"]);
+        let spec = "{podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [web]}]}}";
+        assert_eq!(affected(&resource("networking.k8s.io/v1", "NetworkPolicy", "shop", spec)), ["NetworkPolicy"]);
+    }
+
+    #[test]
+    fn other_namespaces_count_where_the_selector_reaches_them() {
+        let monitor = |spec: &str| affected(&resource("monitoring.coreos.com/v1", "PodMonitor", "watch", spec)).len();
+        assert_eq!(monitor("{selector: {matchLabels: {app: web}}}"), 0);
+        assert_eq!(monitor("{selector: {matchLabels: {app: web}}, namespaceSelector: {any: true}}"), 1);
+        let policy = |namespace: &str| {
+            let spec = "{selector: {matchLabels: {app: web}}}";
+            affected(&resource("security.istio.io/v1", "AuthorizationPolicy", namespace, spec)).len()
+        };
+        assert_eq!((policy("watch"), policy("istio-system"), policy("shop")), (0, 1, 1));
+    }
+
+    #[test]
+    fn a_subset_counts_for_the_pods_of_its_host() {
+        let service = resource("v1", "Service", "shop", "{selector: {run: web}}").replace("name: x", "name: web");
+        let rule = |host: &str| {
+            let spec = format!("{{host: {host}, subsets: [{{name: a, labels: {{app: web}}}}]}}");
+            affected(&format!("{service}---\n{}", resource("networking.istio.io/v1", "DestinationRule", "shop", &spec)))
+        };
+        assert_eq!(rule("web.shop.svc.cluster.local"), ["DestinationRule"]);
+        assert!(rule("other").is_empty());
+    }
 }

@@ -12,7 +12,8 @@ pub enum Primary {
     One {
         /// The Service.
         service: ResourceId,
-        /// False where a Service that is less near may belong to the pods as well.
+        /// False where a Service that is less near may belong to the pods as well, and where only the number of its
+        /// ports speaks for this one.
         is_certain: bool,
     },
     /// Several, and nothing says which.
@@ -72,8 +73,12 @@ impl Inventory<'_> {
         if own.is_empty() {
             return Primary::Shared(shared);
         }
-        match self.choose(workload, own).as_slice() {
-            [service] => Primary::One { service: *service, is_certain: certain.len() == possible.len() },
+        let (chosen, by_ports) = self.choose(workload, own);
+        let name = |id: &ResourceId| &self.resource(*id).name.name;
+        // Another copy of the same Service changes nothing.
+        let known = possible.iter().all(|id| certain.iter().any(|near| name(near) == name(id)));
+        match chosen.as_slice() {
+            [service] => Primary::One { service: *service, is_certain: known && !by_ports },
             several => Primary::Ambiguous(several.to_vec()),
         }
     }
@@ -133,11 +138,19 @@ impl Inventory<'_> {
                 let have = &have.resource.name;
                 (&have.kind, &have.name) == (&name.kind, &name.name)
             });
-            if is_new && !ENDING.contains(&name.kind.as_str()) {
+            let own = self.file_has_own(workload, service);
+            if is_new && !own && !ENDING.contains(&name.kind.as_str()) {
                 workloads.push(workload);
             }
         }
         workloads
+    }
+
+    /// True when the workload stands in one file with a copy of the Service: the files are alternatives.
+    fn file_has_own(&self, workload: Workload<'_>, service: ResourceId) -> bool {
+        let (own, file) = (self.resource(service), workload.resource.file);
+        let copies = self.services_of(workload).possible.into_iter().map(|id| self.resource(id));
+        own.file != file && copies.into_iter().any(|copy| copy.file == file && copy.name.name == own.name.name)
     }
 
     /// True for a Service whose pods belong to several applications: they differ in `app`,
@@ -150,8 +163,8 @@ impl Inventory<'_> {
         differ(label("app")) || differ(label("app.kubernetes.io/name")) || differ(stems)
     }
 
-    /// The candidates that remain; each step counts only if it leaves any.
-    fn choose(&self, workload: Workload<'_>, candidates: Vec<ResourceId>) -> Vec<ResourceId> {
+    /// The candidates that remain; each step counts only if it leaves any. True where the last step decided.
+    fn choose(&self, workload: Workload<'_>, candidates: Vec<ResourceId>) -> (Vec<ResourceId>, bool) {
         let name = |id: ResourceId| self.resource(id).name.name.as_str();
         let names: Vec<&str> = candidates.iter().map(|id| name(*id)).collect();
         let chosen = |label: Option<&str>, id: ResourceId| label == Some(name(id));
@@ -165,7 +178,7 @@ impl Inventory<'_> {
         let governing = Some(workload.root.text_at(&["spec", "serviceName"]));
         let ports = |id: ResourceId| self.root(id).and_then(|root| root.at(&["spec", "ports"])).map_or(0, count);
         let most = candidates.iter().map(|id| ports(*id)).max();
-        let steps: [&dyn Fn(ResourceId) -> bool; 9] = [
+        let steps: [&dyn Fn(ResourceId) -> bool; 8] = [
             &|id| chosen(annotated, id),
             &|id| !traffic.contains(&name(id)) && !name(id).ends_with("-private") && !self.is_owned(id),
             &|id| !is_second(id),
@@ -174,20 +187,23 @@ impl Inventory<'_> {
             &|id| chosen(own_name, id),
             &|id| chosen(workload.pod_label("app.kubernetes.io/name"), id),
             &|id| chosen(governing, id),
-            &|id| Some(ports(id)) == most,
         ];
         let mut left = candidates;
-        for step in steps {
-            let kept: Vec<ResourceId> = left.iter().copied().filter(|id| step(*id)).collect();
-            if !kept.is_empty() {
-                left = kept;
+        let keep = |left: &mut Vec<ResourceId>, step: &dyn Fn(ResourceId) -> bool| {
+            if left.iter().any(|id| step(*id)) {
+                left.retain(|id| step(*id));
             }
-        }
-        // Two Services of one name are alternatives, not two Services.
-        if left.iter().all(|id| name(*id) == name(left[0])) {
+        };
+        steps.into_iter().for_each(|step| keep(&mut left, step));
+        let are_one = |left: &[ResourceId]| left.iter().all(|id| name(*id) == name(left[0]));
+        let before_ports = are_one(&left);
+        keep(&mut left, &|id| Some(ports(id)) == most);
+        // Two Services of one name are alternatives, not two Services: the one beside the workload counts.
+        if are_one(&left) {
+            keep(&mut left, &|id| self.resource(id).file == workload.resource.file);
             left.truncate(1);
         }
-        left
+        (left, !before_ports)
     }
 
     fn is_headless(&self, service: ResourceId) -> bool {
@@ -224,4 +240,107 @@ fn is_version(text: &str) -> bool {
     let is_number = digits.starts_with(|c: char| c.is_ascii_digit())
         && digits.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
     is_number || VERSION_WORDS.contains(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Inventory, SourceFile};
+    use super::{Primary, is_version, stem};
+    use crate::config::Options;
+
+    /// The names of the Services that the answer for the first workload holds, behind its own name.
+    fn primary(text: &str) -> String {
+        let files = [SourceFile::read("all.yaml".to_owned(), text.into(), None).expect("a manifest")];
+        let options = Options::default();
+        let inventory = Inventory::new(&files, &options);
+        let workload = inventory.workloads().next().expect("a workload");
+        let names =
+            |ids: &[_]| ids.iter().map(|id| inventory.resource(*id).name.name.clone()).collect::<Vec<_>>().join(" ");
+        match inventory.primary_service(workload) {
+            Primary::One { service, is_certain: true } => names(&[service]),
+            Primary::One { service, is_certain: false } => format!("perhaps {}", names(&[service])),
+            Primary::Ambiguous(ids) => format!("ambiguous {}", names(&ids)),
+            Primary::Shared(ids) => format!("shared {}", names(&ids)),
+            Primary::NotCertain(ids) => format!("not certain {}", names(&ids)),
+            Primary::None => "none".to_owned(),
+        }
+    }
+
+    fn workload(kind: &str, name: &str, labels: &str, rest: &str) -> String {
+        format!(
+            "apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n  template:\n    metadata:\n      labels: {{{labels}}}\n{rest}    spec: {{containers: []}}\n---\n"
+        )
+    }
+
+    fn service(name: &str, spec: &str) -> String {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{selector: {{run: w}}{spec}}}\n---\n"
+        )
+    }
+
+    fn one(rest: &str, services: &[(&str, &str)]) -> String {
+        let services: String = services.iter().map(|(name, spec)| service(name, spec)).collect();
+        primary(&format!("{}{services}", workload("Deployment", "web", "run: w", rest)))
+    }
+
+    #[test]
+    fn one_service_is_the_primary_one() {
+        assert_eq!(one("", &[("api", "")]), "api");
+        assert_eq!(one("", &[]), "none");
+        assert_eq!(one("", &[("api", ", type: ExternalName")]), "none");
+    }
+
+    #[test]
+    fn the_annotation_wins() {
+        let annotated = "      annotations: {meshfix.dev/service: b}\n";
+        assert_eq!(one(annotated, &[("web", ""), ("b", "")]), "b");
+        assert_eq!(one("      annotations: {meshfix.dev/service: gone}\n", &[("web", ""), ("b", "")]), "web");
+    }
+
+    #[test]
+    fn second_services_are_dropped() {
+        assert_eq!(one("", &[("a", ""), ("a-headless", "")]), "a");
+        assert_eq!(one("", &[("a", ", clusterIP: None"), ("b", "")]), "b");
+        assert_eq!(one("", &[("a-private", ""), ("a", "")]), "a");
+    }
+
+    #[test]
+    fn names_decide_before_ports() {
+        let ports = ", ports: [{port: 1}, {port: 2}]";
+        assert_eq!(one("", &[("a", ports), ("web", "")]), "web");
+        assert_eq!(one("", &[("a", ports), ("b", "")]), "perhaps a");
+        assert_eq!(one("", &[("a", ""), ("b", "")]), "ambiguous a b");
+        let labelled = workload("Deployment", "web", "run: w, app: b", "");
+        assert_eq!(primary(&format!("{labelled}{}{}", service("web", ""), service("b", ""))), "b");
+    }
+
+    #[test]
+    fn a_service_over_several_applications_is_nobodys() {
+        let two = |one: &str, other: &str, labels: &str| {
+            let (one, other) = (workload("Deployment", one, "run: w", ""), workload("Deployment", other, labels, ""));
+            primary(&format!("{one}{other}{}", service("qos", "")))
+        };
+        assert_eq!(two("cart", "stock", "run: w"), "shared qos");
+        assert_eq!(two("cart", "cart-canary", "run: w"), "qos");
+        assert_eq!(two("cart-v1", "cart-v2", "run: w, app.kubernetes.io/name: x"), "qos");
+        let jobs = workload("Job", "migrate", "run: w", "").replace("apps/v1", "batch/v1");
+        assert_eq!(primary(&format!("{}{jobs}{}", workload("Deployment", "web", "run: w", ""), service("a", ""))), "a");
+    }
+
+    #[test]
+    fn a_rollouts_canary_service_is_not_primary() {
+        let rollout = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: r}\nspec:\n  strategy: {canary: {canaryService: r, stableService: s}}\n  template:\n    metadata: {labels: {run: w}}\n    spec: {containers: []}\n---\n";
+        assert_eq!(primary(&format!("{rollout}{}{}", service("r", ""), service("s", ""))), "s");
+    }
+
+    #[test]
+    fn names_tell_versions() {
+        for version in ["v1", "2", "1.10", "v2beta1", "canary", "blue"] {
+            assert!(is_version(version), "{version}");
+        }
+        for other in ["", "v", "db", "version", "x1"] {
+            assert!(!is_version(other), "{other}");
+        }
+        assert_eq!((stem("web-v1-canary"), stem("web"), stem("v1")), ("web", "web", "v1"));
+    }
 }

@@ -126,7 +126,9 @@ fn ambiguous(cx: &Context<'_>, workload: Workload<'_>, services: &[ResourceId]) 
 }
 
 fn shared(cx: &Context<'_>, workload: Workload<'_>, services: &[ResourceId]) -> Finding {
-    let names: Vec<String> = services.iter().map(|id| named(cx, *id)).collect();
+    let mut names: Vec<String> = services.iter().map(|id| named(cx, *id)).collect();
+    names.sort_unstable();
+    names.dedup();
     let message = format!("pods of several applications are behind {}", names.join(" and "));
     let help = "it can't give its name to all of them; a Service for each application could";
     Finding::new(&AppLabel::META, workload, place(workload), message).level(Level::Info).help(help)

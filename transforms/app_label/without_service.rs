@@ -36,9 +36,10 @@ fn near_miss(cx: &Context<'_>, workload: Workload<'_>, service: ResourceId, key:
     let selector = cx.inventory.root(service).and_then(|root| root.at(&["spec", "selector", key]));
     let asked = selector.and_then(|field| field.text()).unwrap_or_default();
     let at = workload.labels().and_then(|labels| labels.get(key)).unwrap_or(place(workload));
-    let have = workload
-        .pod_label(key)
-        .map_or_else(|| "the pods do not have".to_owned(), |have| format!("the pods have `{have}`"));
+    let have = match workload.pod_label(key) {
+        Some(have) => format!("the pods have `{have}`"),
+        None => format!("the pods have no `{key}`"),
+    };
     let message =
         format!("{} looks meant for these pods, but it asks for `{key}: {asked}` and {have}", named(cx, service));
     let help = "it sends them no traffic; make its selector and the pods' labels agree";

@@ -73,6 +73,9 @@ impl Transform for ReservedPort {
 const HELP: &str =
     "the containers of a pod share one network, so the application and the proxy can't both listen there";
 
+/// Reasons that are shown; more of them say nothing new.
+const MOST: usize = 4;
+
 /// A workload that listens on a reserved port, with the fix for all that changes together.
 fn finding(reserved: &Reserved<'_>, usage: &Usage<'_>, renumbering: &Renumbering) -> Finding {
     let port = usage.port;
@@ -102,11 +105,11 @@ fn finding(reserved: &Reserved<'_>, usage: &Usage<'_>, renumbering: &Renumbering
         let count = renumbering.places.len();
         let places = if count == 1 { "1 place".to_owned() } else { format!("{count} places") };
         let title = format!("renumber {port} to {to} in {places}");
-        let consequence = renumbering.doubts.join("; ");
+        let consequence = first_of(&renumbering.doubts);
         let change = renumbering.change.clone();
         finding.fix = Some(Fix { title, safety: renumbering.safety(), consequence, change });
     } else if usage.is_proven() {
-        finding.refusal = Some(renumbering.blockers.join("; "));
+        finding.refusal = Some(first_of(&renumbering.blockers));
     } else {
         let places = if finding.related.is_empty() { "this number" } else { "all these places" };
         finding.help = format!(
@@ -115,6 +118,12 @@ fn finding(reserved: &Reserved<'_>, usage: &Usage<'_>, renumbering: &Renumbering
         );
     }
     finding
+}
+
+/// The first reasons, and how many more there are.
+fn first_of(reasons: &[String]) -> String {
+    let shown = reasons[..reasons.len().min(MOST)].join("; ");
+    if reasons.len() > MOST { format!("{shown}; and {} more", reasons.len() - MOST) } else { shown }
 }
 
 /// A probe or a setting names a reserved port that nothing else shows in use.

@@ -5,10 +5,10 @@ pub(crate) const BANK: &str = "\
 # What the bank runs.
 apiVersion: apps/v1
 kind: Deployment
-metadata:
-  name: ledger
+metadata: {name: ledger}
 spec:
   template:
+    metadata: {labels: {app: ledger}}
     spec:
       dnsPolicy: ClusterFirstWithHostNet # left behind
       dnsConfig:
@@ -35,10 +35,10 @@ spec:
 pub(crate) const SAFE: &str = "\
 apiVersion: apps/v1
 kind: Deployment
-metadata:
-  name: oven
+metadata: {name: oven}
 spec:
   template:
+    metadata: {labels: {app: oven}}
     spec:
       dnsPolicy: 'ClusterFirstWithHostNet'
       containers:
@@ -46,10 +46,10 @@ spec:
 ---
 apiVersion: apps/v1
 kind: StatefulSet
-metadata:
-  name: flour
+metadata: {name: flour}
 spec:
   template:
+    metadata: {labels: {app: flour}}
     spec:
       containers:
         - {name: flour, image: bakery/flour:2}
@@ -72,10 +72,10 @@ spec:
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata:
-  name: shelf
+metadata: {name: shelf}
 spec:
   template:
+    metadata: {labels: {app: shelf, version: v1}}
     spec:
       containers:
         - {name: shelf, image: library/shelf:3}
@@ -84,7 +84,7 @@ spec:
 /// One workload with a safe fix, by name.
 pub(crate) fn left_over(name: &str) -> String {
     format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\nspec:\n  template:\n    spec:\n      \
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:\n  template:\n    metadata: {{labels: {{app: x}}}}\n    spec:\n      \
          dnsPolicy: ClusterFirstWithHostNet\n      containers:\n        - {{name: {name}, image: shop/{name}:1}}\n"
     )
 }
@@ -92,7 +92,7 @@ pub(crate) fn left_over(name: &str) -> String {
 /// One workload with an unsafe fix, by name.
 pub(crate) fn host(name: &str) -> String {
     format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\nspec:\n  template:\n    spec:\n      \
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:\n  template:\n    metadata: {{labels: {{app: x}}}}\n    spec:\n      \
          hostNetwork: true\n      containers:\n        - {{name: {name}, image: shop/{name}:1}}\n"
     )
 }

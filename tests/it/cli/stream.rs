@@ -17,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("stream_that_is_not_utf8_is_2", not_utf8),
         trial("stream_and_write_exclude_each_other", with_write),
         trial("stream_equals_write_on_the_same_text", equals_write),
+        trial("stream_takes_the_version_from_the_release_and_a_file_does_not", release),
     ]
 }
 
@@ -49,6 +50,15 @@ fn empty() {
         }
     }
     assert_eq!(world.read("bank.yaml"), BANK);
+}
+
+/// What is rendered anew for each release can't go stale.
+fn release() {
+    let text = "apiVersion: v1\nkind: Service\nmetadata: {name: tram}\nspec: {selector: {app: tram}, ports: [{name: http, port: 80}]}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: tram}\nspec:\n  selector: {matchLabels: {app: tram}}\n  template:\n    metadata: {labels: {app: tram, app.kubernetes.io/version: \"1.2\"}}\n    spec: {containers: [{name: tram, image: city/tram:1.2}]}\n";
+    let world = World::with(&[("tram.yaml", text)]);
+    let select = ["--select", "version-label"];
+    world.stream(&[&select[..], &["-"]].concat(), text).with(0).prints("\"1.2\", version: \"1.2\"}");
+    world.run(&[&select[..], &["tram.yaml"]].concat()).with(1).prints("\"1.2\", version: v1}");
 }
 
 fn no_argument() {
