@@ -4,6 +4,7 @@ mod configuration;
 mod corpus;
 mod exits;
 mod files;
+mod five_files;
 mod hostile;
 mod ignores;
 mod json;
@@ -32,6 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         files::trials(),
         links::trials(),
         together::trials(),
+        five_files::trials(),
         secrets::trials(),
         terminal::trials(),
         hostile::trials(),
