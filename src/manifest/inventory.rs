@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
-use super::association::KnownCounterparts;
+use super::association::{Nearness, declared};
 use super::config_map::ConfigMapIndex;
 use super::container::Container;
 use super::field::{Field, NodeId};
@@ -49,7 +49,6 @@ pub struct Inventory<'a> {
     services_by_label: LabelIndex,
     workloads_by_label: LabelIndex,
     services_by_name: OnceCell<HashMap<String, Vec<ResourceId>>>,
-    pub(super) known_counterparts: KnownCounterparts,
     pub(super) known_applications: KnownApplications,
     pub(super) config_map_index: OnceCell<ConfigMapIndex>,
     label_users: OnceCell<LabelUsers>,
@@ -61,6 +60,10 @@ pub struct Inventory<'a> {
     fragments: HashMap<FileId, Vec<ResourceId>>,
     /// Other workloads, by their files.
     whole: HashMap<FileId, Vec<ResourceId>>,
+    /// The app or cluster that each file is declared to be part of; empty where none is declared.
+    pub(super) declared: Vec<Option<u32>>,
+    /// How near the nearest Service or workload is that belongs to each resource, as far as it was asked for.
+    pub(super) partners: Vec<OnceCell<Option<Nearness>>>,
 }
 
 impl<'a> Inventory<'a> {
@@ -81,7 +84,6 @@ impl<'a> Inventory<'a> {
             services_by_label: OnceCell::new(),
             workloads_by_label: OnceCell::new(),
             services_by_name: OnceCell::new(),
-            known_counterparts: KnownCounterparts::default(),
             known_applications: KnownApplications::default(),
             config_map_index: OnceCell::new(),
             label_users: OnceCell::new(),
@@ -89,6 +91,8 @@ impl<'a> Inventory<'a> {
             by_kind: HashMap::new(),
             fragments: HashMap::new(),
             whole: HashMap::new(),
+            declared: declared(files, options),
+            partners: vec![OnceCell::new(); resources.len()],
             kustomizations,
             resources,
         };

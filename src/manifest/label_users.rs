@@ -143,6 +143,7 @@ impl<'a> Inventory<'a> {
             let entry = users.all.get(place as usize)?;
             let field = self.field(entry.field)?;
             let reached = entry.reaches_others || self.share_a_namespace(entry.id, workload.id);
+            let reached = reached && self.share_a_declared_folder(entry.id, workload.id);
             let hosted = entry.use_of != LabelUse::Subset || self.is_subset_of(entry.id, workload);
             let meant = reached && is_meant(&entry.form.read(field)) && hosted;
             meant.then_some(LabelUser { id: entry.id, field, use_of: entry.use_of })

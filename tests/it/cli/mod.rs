@@ -1,5 +1,6 @@
 //! The program as its users run it: exit codes, outputs, files, secrets, terminals and hostile input.
 
+mod configuration;
 mod corpus;
 mod exits;
 mod files;
@@ -23,6 +24,7 @@ use libtest_mimic::Trial;
 pub(crate) fn trials() -> Vec<Trial> {
     [
         exits::trials(),
+        configuration::trials(),
         stream::trials(),
         json::trials(),
         ignores::trials(),
