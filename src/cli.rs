@@ -24,6 +24,8 @@ Examples:
   helm template shop | meshfix -   fix a rendered stream
   meshfix explain host-network     why a rule exists, and what its fix does
 
+A file meshfix.yaml gives options for all runs in its folder; flags win. docs/configuration.md lists them.
+
 Exit codes: 0 nothing to do, 1 something would change or a finding stays open, 2 bad usage or
 input, 70 a defect of meshfix. With `-`: 0 whenever the output is complete.")]
 pub struct Cli {
@@ -45,16 +47,22 @@ pub struct Cli {
     /// All rules but these, by comma
     #[arg(long, value_name = "RULES", value_delimiter = ',')]
     pub ignore: Vec<String>,
+    /// The configuration; without it the nearest meshfix.yaml, upwards to the repository's root
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Leave out what an earlier report has (`--format json -o FILE`): it is neither shown nor fixed, and does not
     /// fail the run
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
-    /// Which requirements: the vendor's specification (seed) or Istio's own (istio)
-    #[arg(long, value_name = "PROFILE", default_value = "seed")]
-    pub profile: ProfileName,
-    /// Lowest level of an open finding that makes the exit code 1
-    #[arg(long, value_name = "LEVEL", default_value = "error")]
-    pub fail_on: LevelName,
+    /// Which requirements: the vendor's specification (seed, the default) or Istio's own (istio)
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<ProfileName>,
+    /// The folder of a cluster's manifests: what lies in it belongs to nothing outside
+    #[arg(long, value_name = "NAME=PATH", value_parser = cluster)]
+    pub cluster: Vec<(String, PathBuf)>,
+    /// Lowest level of an open finding that makes the exit code 1 [default: error]
+    #[arg(long, value_name = "LEVEL")]
+    pub fail_on: Option<LevelName>,
     /// Exit with 0 whatever is found
     #[arg(long)]
     pub exit_zero: bool,
@@ -82,6 +90,14 @@ pub struct Cli {
     /// Other things than fixing.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// A cluster's name and folder.
+fn cluster(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.into())),
+        _ => Err("write it as NAME=PATH, like `prod=clusters/prod`".to_owned()),
+    }
 }
 
 /// Other things than fixing.

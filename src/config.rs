@@ -1,6 +1,21 @@
-//! What a run is to do, as plain data. How it is written in files or flags is not known here.
+//! What a run is to do, as plain data, and the one schema that it is written in: `meshfix.yaml`, a KRM functionConfig
+//! and Argo CD parameters are read by the same keys. A configuration names no command, no output and no place outside
+//! its own folder, and it can't switch the proof off.
+
+mod check;
+mod key;
+mod keys;
+mod places;
+mod read;
+mod rule_keys;
+mod schema;
+mod value;
 
 use std::collections::BTreeMap;
+
+pub use places::{Places, below};
+pub use read::{API_VERSION, KIND, Problem, read, read_node, read_value};
+pub use schema::{schema, table};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +84,21 @@ pub enum NativeSidecars {
     Off,
 }
 
+/// What a configuration says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Config {
+    /// The options of the run and of its rules.
+    pub options: Options,
+    /// The rules that are run; all where there is none.
+    pub select: Vec<String>,
+    /// Rules that are not run.
+    pub ignore: Vec<String>,
+    /// Lowest level of an open finding that counts as a failure, where it says so.
+    pub fail_on: Option<Level>,
+    /// Includes unsafe fixes.
+    pub unsafe_fixes: bool,
+}
+
 /// Options of a run and of its rules, each rule's in a struct of its own.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Options {
@@ -82,6 +112,8 @@ pub struct Options {
     pub native_sidecars: NativeSidecars,
     /// What is no part of the mesh, beside what belongs to the system and to the mesh itself.
     pub exempt: Exempt,
+    /// Where files lie: all folders and paths here start at the configuration's folder.
+    pub places: Places,
     /// Applications by name: the folder of each is a scope of its own.
     pub apps: BTreeMap<String, String>,
     /// Clusters by name: the folder of each is a scope of its own.
@@ -151,7 +183,7 @@ pub struct Exempt {
 pub struct Ignore {
     /// Names of rules.
     pub rules: Vec<String>,
-    /// Files, as globs over the names in the report.
+    /// Files, as globs over their paths from the configuration's folder ([`Places::path`]).
     pub paths: Vec<String>,
     /// Kinds of resources.
     pub kind: Option<String>,
@@ -394,3 +426,6 @@ impl Default for ProxyUidOptions {
         ProxyUidOptions { replacement: 10_001, remove: false }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,21 +1,22 @@
 //! A whole command: reads, runs the engine, writes, reports. The exit codes are decided here.
 
+mod choices;
+
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write as _};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Cli, Color, Command, Format, LevelName, ProfileName};
-use crate::config::{Options, Profile};
+use crate::cli::{Cli, Color, Command, Format};
 use crate::engine::{self, Baseline, Outcome, Settings, Status};
 use crate::io::files::reason;
-use crate::io::{files, stream, write};
+use crate::io::{configuration, files, stream, write};
 use crate::manifest::Kinds;
-use crate::patch;
 use crate::report::{self, View, visible};
 use crate::rule::{Level, Transform};
 use crate::spelling;
 use crate::transforms;
+use choices::Choices;
 
 /// Nothing to do.
 const CLEAN: u8 = 0;
@@ -28,32 +29,18 @@ const INTERNAL: u8 = 70;
 
 /// Runs the command and gives its exit code.
 pub fn run(cli: &Cli) -> u8 {
-    let options = options(cli);
-    let all = match all_rules(&options) {
-        Ok(all) => all,
-        Err(problem) => return fail(&problem),
-    };
-    match &cli.command {
-        Some(Command::Rules) => print(report::explain::list(&all).as_bytes()),
-        Some(Command::Explain { rule }) => explain(rule, &all),
-        None => match rules(cli, &all) {
-            Ok(rules) => fix(cli, &options, rules),
-            Err(problem) => fail(&problem),
-        },
+    match (&cli.command, Choices::new(cli)) {
+        (None, Ok(choices)) => fix(cli, &choices),
+        (None, Err(problems)) => problems.iter().fold(USAGE, |_, problem| fail(problem)),
+        (Some(command), choices) => {
+            // What our own rules say does not depend on a configuration.
+            let all = choices.map_or_else(|_| transforms::ALL.to_vec(), |choices| choices.all);
+            match command {
+                Command::Rules => print(report::explain::list(&all).as_bytes()),
+                Command::Explain { rule } => explain(rule, &all),
+            }
+        }
     }
-}
-
-fn options(cli: &Cli) -> Options {
-    let profile = match cli.profile {
-        ProfileName::Seed => Profile::Seed,
-        ProfileName::Istio => Profile::Istio,
-    };
-    Options { profile, ..Options::default() }
-}
-
-/// Our own rules, and behind them the user's.
-fn all_rules(options: &Options) -> Result<Vec<&'static dyn Transform>, String> {
-    Ok([transforms::ALL, &patch::transforms(options)?].concat())
 }
 
 fn explain(name: &str, all: &[&'static dyn Transform]) -> u8 {
@@ -71,22 +58,6 @@ fn unknown_rule(name: &str, all: &[&'static dyn Transform]) -> String {
     }
 }
 
-/// The rules that `--select` and `--ignore` leave.
-fn rules(cli: &Cli, all: &[&'static dyn Transform]) -> Result<Vec<&'static dyn Transform>, String> {
-    let known = |name: &String| all.iter().any(|rule| rule.meta().name == name);
-    let none = cli.select.iter().any(|name| name == "none");
-    let mut names = cli.select.iter().filter(|name| *name != "none").chain(&cli.ignore);
-    if let Some(name) = names.find(|name| !known(name)) {
-        return Err(unknown_rule(name, all));
-    }
-    let chosen = |rule: &&&'static dyn Transform| {
-        let name = rule.meta().name;
-        let has = |names: &[String]| names.iter().any(|have| have == name);
-        (cli.select.is_empty() || has(&cli.select)) && !has(&cli.ignore)
-    };
-    Ok(all.iter().filter(|_| !none).filter(chosen).copied().collect())
-}
-
 /// Reads the report that `--baseline` names.
 fn baseline(cli: &Cli, path: &Path) -> Result<Baseline, String> {
     if cli.output.as_deref() == Some(path) {
@@ -97,13 +68,26 @@ fn baseline(cli: &Cli, path: &Path) -> Result<Baseline, String> {
     Baseline::read(&text, |file| Path::new(file).exists()).map_err(|error| format!("{name}: {error}"))
 }
 
-fn fix(cli: &Cli, options: &Options, rules: Vec<&'static dyn Transform>) -> u8 {
+fn fix(cli: &Cli, choices: &Choices) -> u8 {
     let baseline = match cli.baseline.as_deref().map(|path| baseline(cli, path)).transpose() {
         Ok(baseline) => baseline,
         Err(problem) => return fail(&problem),
     };
     let sabotage = std::env::var_os("MESHFIX_TEST_SABOTAGE").is_some() && cfg!(debug_assertions);
-    let settings = Settings { rules, options, unsafe_fixes: cli.r#unsafe, baseline: baseline.as_ref(), sabotage };
+    let settings = Settings {
+        rules: choices.rules.clone(),
+        options: &choices.options,
+        unsafe_fixes: choices.unsafe_fixes,
+        baseline: baseline.as_ref(),
+        sabotage,
+    };
+    if cli.verbose {
+        let used = match &choices.configuration {
+            Some(name) => format!("configuration: {}\n", visible(name)),
+            None => format!("configuration: no {}, all options have their defaults\n", configuration::NAME),
+        };
+        Log { cli }.say(&used);
+    }
     let dash = Path::new("-");
     let flags = cli.write || cli.check;
     let piped = cli.paths.is_empty() && std::env::args_os().len() == 1 && !io::stdin().is_terminal();
@@ -124,11 +108,11 @@ fn fix(cli: &Cli, options: &Options, rules: Vec<&'static dyn Transform>) -> u8 {
         );
     }
     let paths = if cli.paths.is_empty() { &here[..] } else { &cli.paths };
-    tree(cli, &settings, paths)
+    tree(cli, &settings, choices.fail_on, paths)
 }
 
 /// Fixes files.
-fn tree(cli: &Cli, settings: &Settings<'_>, paths: &[PathBuf]) -> u8 {
+fn tree(cli: &Cli, settings: &Settings<'_>, fail_on: Level, paths: &[PathBuf]) -> u8 {
     let threads = cli.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let workspace = files::read(paths, Kinds::of(settings.options), threads, cli.max_file_size.clamp(1, 1024) << 20);
     let files::Workspace { files, paths, skipped, errors } = workspace;
@@ -153,15 +137,10 @@ fn tree(cli: &Cli, settings: &Settings<'_>, paths: &[PathBuf]) -> u8 {
     if !errors.is_empty() || !failures.is_empty() {
         return USAGE;
     }
-    exit_code(cli, &outcome, !outcome.changed.is_empty() && !cli.write)
+    exit_code(cli, fail_on, &outcome, !outcome.changed.is_empty() && !cli.write)
 }
 
-fn exit_code(cli: &Cli, outcome: &Outcome, pending: bool) -> u8 {
-    let level = match cli.fail_on {
-        LevelName::Error => Level::Error,
-        LevelName::Warning => Level::Warning,
-        LevelName::Info => Level::Info,
-    };
+fn exit_code(cli: &Cli, level: Level, outcome: &Outcome, pending: bool) -> u8 {
     if !outcome.internal.is_empty() {
         INTERNAL
     } else if !cli.exit_zero && (pending || outcome.has_open(level)) {

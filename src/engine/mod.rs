@@ -133,6 +133,7 @@ impl Run<'_> {
             settings.rules.iter().filter(|rule| !rule.is_about_the_mesh()).map(|rule| rule.meta().name).collect();
         for finding in &mut findings {
             refuse_what_others_decide(&inventory, finding, !others.contains(finding.rule));
+            decide_safety(&inventory, finding);
         }
         findings
     }
@@ -163,5 +164,16 @@ fn disagreement(one: &str, other: &str) -> String {
         format!(
             "{one} and {other} both deploy it, one of them into a namespace outside the mesh; patch it in the other one"
         )
+    }
+}
+
+/// A team may have decided how safe a rule's fixes are for itself. What the API server would not update stays unsafe.
+fn decide_safety(inventory: &Inventory<'_>, finding: &mut Finding) {
+    let Some(safety) = inventory.options().safety.get(finding.rule) else { return };
+    let Some(fix) = &mut finding.fix else { return };
+    let is_immutable = |id| inventory.workload(id).is_some_and(|workload| workload.immutable().is_some());
+    let mut touched = fix.change.ops.iter().filter_map(|(at, _)| inventory.enclosing(*at));
+    if *safety == Safety::Unsafe || !touched.any(is_immutable) {
+        fix.safety = *safety;
     }
 }

@@ -37,8 +37,7 @@ pub(super) enum Read {
 /// Reads all manifests of these kinds under `paths`: named files whatever they are called, folders like `git`
 /// sees them.
 pub fn read(paths: &[PathBuf], kinds: Kinds, threads: usize, max_file_size: u64) -> Workspace {
-    let here = std::env::current_dir().and_then(fs::canonicalize).unwrap_or_default();
-    let reader = Reader { here, kinds, max_file_size };
+    let reader = Reader::new(kinds, max_file_size);
     let mut reads = walk::walk(paths, threads, &reader);
     reads.sort_by(|a, b| name(a).cmp(name(b)));
     let mut workspace = Workspace::default();
@@ -74,9 +73,18 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// A reader of manifests of these kinds in files up to this size.
+    pub(super) fn new(kinds: Kinds, max_file_size: u64) -> Self {
+        let here = std::env::current_dir().and_then(fs::canonicalize).unwrap_or_default();
+        Reader { here, kinds, max_file_size }
+    }
+
     /// Reads one file, if it holds something for us.
     pub(super) fn read(&self, entry: &Entry, buffer: &mut Vec<u8>) -> Read {
         let path = &entry.path;
+        if path.file_name().is_some_and(|name| name == super::configuration::NAME) {
+            return Read::Nothing;
+        }
         let skipped = |reason: String| Read::Skipped { name: self.name(path), reason, named: entry.named };
         // Without O_NONBLOCK the opening of a FIFO would wait for its other end.
         let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;

@@ -1,5 +1,6 @@
 //! Where manifests come from and go to. Only this room touches files and streams.
 
+pub mod configuration;
 pub mod files;
 pub mod stream;
 mod walk;

@@ -3,7 +3,9 @@
 use super::field::Field;
 use super::inventory::Inventory;
 use super::resource::ResourceId;
+use super::source::SourceFile;
 use super::workload::Workload;
+use crate::config::{Options, below};
 
 /// The Services of a workload, or the workloads of a Service.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,46 +16,62 @@ pub struct Association {
     pub possible: Vec<ResourceId>,
 }
 
+/// How near two resources stand: more parts of their folders in common, or one kustomization that deploys both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Nearness {
+    /// The folders that both lie in.
+    Folders(usize),
+    /// One top kustomization deploys both.
+    Kustomization,
+}
+
 impl Inventory<'_> {
     /// The Services that select the workload's pods.
     pub fn services_of(&self, workload: Workload<'_>) -> Association {
-        let selecting = self.selecting(workload);
-        self.associate(workload.id, &selecting, |service| self.selected(service))
+        self.known(workload.id, || {
+            let services = self.labelled_services(workload);
+            self.associate_selected(workload.id, services.copied(), |service| self.selects(service, workload))
+        })
     }
 
     /// The workloads whose pods the Service selects.
     pub fn workloads_of(&self, service: ResourceId) -> Association {
-        self.associate(service, &self.selected(service), |workload| {
-            self.workload(workload).map_or_else(Vec::new, |workload| self.selecting(workload))
+        self.known(service, || {
+            let workloads = self.labelled_workloads(service).iter().copied();
+            self.associate_selected(service, workloads, |workload| {
+                self.workload(workload).is_some_and(|workload| self.is_selected(workload, service))
+            })
         })
     }
 
-    /// Every Service that selects the workload's pods, wherever it stands.
-    fn selecting(&self, workload: Workload<'_>) -> Vec<ResourceId> {
-        let pairs = workload
-            .labels()
-            .into_iter()
-            .flat_map(Field::entries)
-            .filter_map(|(key, value)| Some((key, value.text()?)));
-        let mut services: Vec<ResourceId> =
-            pairs.flat_map(|(key, value)| self.services_by_label(&key, value)).copied().collect();
-        services.sort_unstable();
-        services.dedup();
-        services.retain(|service| self.selects(*service, workload));
-        services
+    fn known(&self, asker: ResourceId, find: impl Fn() -> Association) -> Association {
+        if let Some(known) = self.associations.borrow().get(&asker) {
+            return known.clone();
+        }
+        let found = find();
+        self.associations.borrow_mut().insert(asker, found.clone());
+        found
     }
 
-    /// Every workload that the Service selects, wherever it stands; patches are no workloads of their own.
-    fn selected(&self, service: ResourceId) -> Vec<ResourceId> {
+    /// True for a workload that the Service selects; patches are no workloads of their own.
+    fn is_selected(&self, workload: Workload<'_>, service: ResourceId) -> bool {
+        !workload.resource.is_fragment && self.selects(service, workload)
+    }
+
+    /// Services that may select the workload's pods, wherever they stand: each is there under one of its labels.
+    fn labelled_services<'s>(&'s self, workload: Workload<'s>) -> impl Iterator<Item = &'s ResourceId> {
+        let labels = workload.labels().into_iter().flat_map(Field::entries);
+        labels.filter_map(|(key, value)| Some(self.services_by_label(&key, value.text()?))).flatten()
+    }
+
+    /// Workloads that the Service may select, wherever they stand.
+    fn labelled_workloads(&self, service: ResourceId) -> &[ResourceId] {
         let selector = self.root(service).and_then(|root| root.at(&["spec", "selector"]));
         let first = selector.into_iter().flat_map(Field::entries).find_map(|(key, value)| Some((key, value.text()?)));
-        let Some((key, value)) = first else { return Vec::new() };
-        let candidates = self.workloads_by_label(&key, value).iter().filter_map(|id| self.workload(*id));
-        let selected = candidates.filter(|workload| !workload.resource.is_fragment && self.selects(service, *workload));
-        selected.map(|workload| workload.id).collect()
+        first.map_or(&[], |(key, value)| self.workloads_by_label(&key, value))
     }
 
-    /// Candidates that are nearest to `asker`, and those to which `asker` is nearest.
+    /// Candidates that are nearest to `asker`, and those to which `asker` is nearest: `back` gives the candidates of each.
     pub(super) fn associate(
         &self,
         asker: ResourceId,
@@ -75,26 +93,97 @@ impl Inventory<'_> {
         association
     }
 
-    /// Of all candidates, those in the smallest scope around the asker that has any: the same top
-    /// kustomization first, then the nearest enclosing folder.
-    pub fn nearest(&self, asker: ResourceId, candidates: &[ResourceId]) -> Vec<ResourceId> {
-        let tops = |id: ResourceId| {
-            self.placements(id).iter().filter_map(|placement| placement.kustomization).collect::<Vec<_>>()
-        };
-        let own = tops(asker);
-        let together: Vec<ResourceId> =
-            candidates.iter().copied().filter(|id| tops(*id).iter().any(|top| own.contains(top))).collect();
-        if !own.is_empty() && !together.is_empty() {
-            return together;
+    /// The same for Services and workloads, of which there may be many. How near the nearest one is is
+    /// found once for each resource; beyond that a pair costs a comparison of two folders.
+    fn associate_selected(
+        &self,
+        asker: ResourceId,
+        candidates: impl Iterator<Item = ResourceId>,
+        is_pair: impl Fn(ResourceId) -> bool,
+    ) -> Association {
+        let own = self.nearest_partner(asker);
+        let mut association = Association::default();
+        for candidate in candidates {
+            let Some(nearness) = self.nearness(asker, candidate) else { continue };
+            let there = own.is_some_and(|own| nearness >= own);
+            let here = self.nearest_partner(candidate).is_some_and(|own| nearness >= own);
+            if !(there || here) || !is_pair(candidate) {
+                continue;
+            }
+            // A patch is no workload of its own: it is nearest to no Service.
+            let here = here && !self.resource(asker).is_fragment;
+            if there || here {
+                association.possible.push(candidate);
+            }
+            if there && here {
+                association.certain.push(candidate);
+            }
         }
-        let folder = |id: ResourceId| self.files()[self.resource(id).file.0 as usize].folder();
-        let here = folder(asker);
-        let shared = |id: ResourceId| {
-            let parts = |folder: &'_ str| folder.split('/').map(str::to_owned).collect::<Vec<_>>();
-            parts(here).iter().zip(parts(folder(id))).take_while(|(a, b)| **a == *b).count()
+        association.possible.sort_unstable();
+        association.certain.sort_unstable();
+        association
+    }
+
+    /// How near the nearest Service is that selects this workload, or the nearest workload that this Service selects.
+    fn nearest_partner(&self, id: ResourceId) -> Option<Nearness> {
+        *self.partners[id.0 as usize].get_or_init(|| {
+            let mut best = None;
+            let mut offer = |candidate: ResourceId, is_pair: &dyn Fn() -> bool| {
+                let nearness = self.nearness(id, candidate);
+                if nearness > best && is_pair() {
+                    best = nearness;
+                }
+            };
+            match self.workload(id) {
+                Some(workload) => {
+                    for service in self.labelled_services(workload) {
+                        offer(*service, &|| self.selects(*service, workload));
+                    }
+                }
+                None => {
+                    for workload in self.labelled_workloads(id) {
+                        let is_selected = |workload: Workload<'_>| self.is_selected(workload, id);
+                        offer(*workload, &|| self.workload(*workload).is_some_and(is_selected));
+                    }
+                }
+            }
+            best
+        })
+    }
+
+    /// Of all candidates, those in the smallest scope around the asker that has any: the same top
+    /// kustomization first, then the nearest enclosing folder. Folders that the configuration declares keep apart.
+    pub fn nearest(&self, asker: ResourceId, candidates: &[ResourceId]) -> Vec<ResourceId> {
+        let near = |id: &ResourceId| self.nearness(asker, *id);
+        let best = candidates.iter().filter_map(near).max();
+        candidates.iter().copied().filter(|id| best.is_some() && near(id) == best).collect()
+    }
+
+    /// How near two resources stand; `None` where the configuration keeps them apart.
+    fn nearness(&self, one: ResourceId, other: ResourceId) -> Option<Nearness> {
+        if !self.share_a_declared_folder(one, other) {
+            return None;
+        }
+        let tops = |id: ResourceId| self.placements(id).iter().filter_map(|placement| placement.kustomization);
+        if tops(one).any(|top| tops(other).any(|there| top == there)) {
+            return Some(Nearness::Kustomization);
+        }
+        let folder = |id: ResourceId| self.files()[self.resource(id).file.0 as usize].folder().split('/');
+        Some(Nearness::Folders(folder(one).zip(folder(other)).take_while(|(a, b)| a == b).count()))
+    }
+
+    /// True when both lie in one folder that the configuration declares as an app or a cluster, or are deployed from
+    /// it, or when neither is in any.
+    fn share_a_declared_folder(&self, one: ResourceId, other: ResourceId) -> bool {
+        if self.declared.is_empty() {
+            return true;
+        }
+        let folders = |id: ResourceId| {
+            let tops = self.placements(id).iter().filter_map(|placement| placement.kustomization);
+            tops.chain([self.resource(id).file]).filter_map(|file| self.declared[file.0 as usize])
         };
-        let depth = candidates.iter().map(|id| shared(*id)).max().unwrap_or(0);
-        candidates.iter().copied().filter(|id| shared(*id) == depth).collect()
+        let neither = folders(one).next().is_none() && folders(other).next().is_none();
+        neither || folders(one).any(|folder| folders(other).any(|there| folder == there))
     }
 
     /// True when the Service's selector is not empty, all of it is in the pod's labels, and both can be
@@ -115,6 +204,21 @@ impl Inventory<'_> {
             })
         })
     }
+}
+
+/// For each file the app or cluster whose folder is the smallest around it, as a number; empty where none is declared.
+pub(super) fn declared(files: &[SourceFile], options: &Options) -> Vec<Option<u32>> {
+    let folders: Vec<&str> = options.apps.values().chain(options.clusters.values()).map(String::as_str).collect();
+    if folders.is_empty() {
+        return Vec::new();
+    }
+    let smallest = |file: &SourceFile| {
+        let path = options.places.path(&file.name);
+        let around = folders.iter().filter(|folder| below(&path, folder).is_some());
+        let found = around.max_by_key(|folder| folder.len())?;
+        folders.iter().position(|folder| folder == found).map(|at| at as u32)
+    };
+    files.iter().map(smallest).collect()
 }
 
 #[cfg(test)]
@@ -188,5 +292,79 @@ mod tests {
             inventory.disagreement(workload.id),
             Some(("overlays/a/kustomization.yaml", "overlays/b/kustomization.yaml"))
         );
+    }
+
+    /// A world of two folders that hold the same app, with a Service above them.
+    fn two_clusters() -> [SourceFile; 5] {
+        [
+            file("clusters/a/deploy.yaml", &deployment("web", "web")),
+            file("clusters/a/kustomization.yaml", "resources: [deploy.yaml, ../../shared]\n"),
+            file("clusters/b/deploy.yaml", &deployment("web", "web")),
+            file("clusters/svc.yaml", &service("web", "web")),
+            file("shared/svc.yaml", &service("extra", "web")),
+        ]
+    }
+
+    fn partners(files: &[SourceFile], options: &Options) -> Vec<Vec<String>> {
+        let inventory = Inventory::new(files, options);
+        let name = |id: &super::ResourceId| inventory.file_name(inventory.resource(*id).file).to_owned();
+        inventory
+            .workloads()
+            .map(|workload| inventory.services_of(workload).possible.iter().map(name).collect())
+            .collect()
+    }
+
+    #[test]
+    fn declared_folders_keep_to_themselves() {
+        let mut options = Options::default();
+        let around = ["clusters/svc.yaml", "shared/svc.yaml"];
+        assert_eq!(partners(&two_clusters(), &options), [around, around]);
+        options.clusters.insert("b".to_owned(), "clusters/b".to_owned());
+        // What lies in b belongs to nothing outside.
+        assert_eq!(partners(&two_clusters(), &options), [&around[..], &[]]);
+        options.clusters.insert("all".to_owned(), "clusters".to_owned());
+        // The smallest folder counts.
+        assert_eq!(partners(&two_clusters(), &options), [&around[..1], &[]]);
+        options.clusters.insert("b".to_owned(), "clusters/bb".to_owned());
+        assert_eq!(partners(&two_clusters(), &options), [&around[..1], &around[..1]]);
+    }
+
+    #[test]
+    fn what_a_declared_folder_deploys_belongs_to_it() {
+        let mut files = two_clusters();
+        files[1] = file("clusters/a/kustomization.yaml", "resources: [deploy.yaml, ../../shared/svc.yaml]\n");
+        let mut options = Options::default();
+        options.clusters.insert("a".to_owned(), "clusters/a".to_owned());
+        assert_eq!(partners(&files, &options), [vec!["shared/svc.yaml"], vec!["clusters/svc.yaml"]]);
+    }
+
+    #[test]
+    fn declared_folders_start_at_the_configuration() {
+        let files = [file("deploy.yaml", &deployment("web", "web")), file("../svc.yaml", &service("web", "web"))];
+        let mut options = Options::default();
+        assert_eq!(partners(&files, &options), [["../svc.yaml"]]);
+        options.apps.insert("shop".to_owned(), "apps/shop".to_owned());
+        let roots = vec![(String::new(), "/repo/apps/shop".to_owned())];
+        options.places = crate::config::Places::new("/repo".to_owned(), roots);
+        assert_eq!(partners(&files, &options), [Vec::<String>::new()]);
+    }
+
+    #[test]
+    fn many_equal_pairs_are_found_quickly() {
+        let files: Vec<SourceFile> = (0..1_500)
+            .flat_map(|i| {
+                let name = |what: &str| format!("app{i}/{what}.yaml");
+                [file(&name("deploy"), &deployment("web", "web")), file(&name("svc"), &service("web", "web"))]
+            })
+            .collect();
+        let options = Options::default();
+        let start = std::time::Instant::now();
+        let inventory = Inventory::new(&files, &options);
+        for workload in inventory.workloads() {
+            let services = inventory.services_of(workload);
+            assert_eq!((services.certain.len(), services.possible.len()), (1, 1));
+        }
+        // All triples would take minutes.
+        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
     }
 }

@@ -1,8 +1,9 @@
 //! Everything that the files hold, built once a pass, and the questions that rules ask of it by name.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 
+use super::association::{Association, Nearness, declared};
 use super::config_map::ConfigMapIndex;
 use super::container::Container;
 use super::field::{Field, NodeId};
@@ -12,6 +13,7 @@ use super::label_users::LabelUsers;
 use super::membership::Membership;
 use super::ownership::Owner;
 use super::ownership::is_proxy_container;
+use super::primary_service::KnownApplications;
 use super::resource::{Resource, ResourceId, not_ours};
 use super::source::SourceFile;
 use super::workload::Workload;
@@ -46,6 +48,10 @@ pub struct Inventory<'a> {
     /// Services by the first label of their selector, and workloads by each label of their pods.
     services_by_label: LabelIndex,
     workloads_by_label: LabelIndex,
+    services_by_name: OnceCell<HashMap<String, Vec<ResourceId>>>,
+    /// What was asked before of a Service or a workload: rules ask it again.
+    pub(super) associations: RefCell<HashMap<ResourceId, Association>>,
+    pub(super) known_applications: KnownApplications,
     pub(super) config_map_index: OnceCell<ConfigMapIndex>,
     label_users: OnceCell<LabelUsers>,
     namespaces: HashMap<String, Vec<ResourceId>>,
@@ -56,6 +62,10 @@ pub struct Inventory<'a> {
     fragments: HashMap<FileId, Vec<ResourceId>>,
     /// Other workloads, by their files.
     whole: HashMap<FileId, Vec<ResourceId>>,
+    /// The app or cluster that each file is declared to be part of; empty where none is declared.
+    pub(super) declared: Vec<Option<u32>>,
+    /// How near the nearest Service or workload is that belongs to each resource, as far as it was asked for.
+    pub(super) partners: Vec<OnceCell<Option<Nearness>>>,
 }
 
 impl<'a> Inventory<'a> {
@@ -75,12 +85,17 @@ impl<'a> Inventory<'a> {
             services: Vec::new(),
             services_by_label: OnceCell::new(),
             workloads_by_label: OnceCell::new(),
+            services_by_name: OnceCell::new(),
+            associations: RefCell::default(),
+            known_applications: KnownApplications::default(),
             config_map_index: OnceCell::new(),
             label_users: OnceCell::new(),
             namespaces: HashMap::new(),
             by_kind: HashMap::new(),
             fragments: HashMap::new(),
             whole: HashMap::new(),
+            declared: declared(files, options),
+            partners: vec![OnceCell::new(); resources.len()],
             kustomizations,
             resources,
         };
@@ -256,6 +271,18 @@ impl<'a> Inventory<'a> {
     /// All Services of the core API.
     pub fn services(&self) -> impl Iterator<Item = ResourceId> + '_ {
         self.services.iter().copied()
+    }
+
+    /// The Services of a name, wherever they stand.
+    pub(super) fn services_named(&self, name: &str) -> &[ResourceId] {
+        let index = self.services_by_name.get_or_init(|| {
+            let mut index: HashMap<String, Vec<ResourceId>> = HashMap::new();
+            for id in self.services() {
+                index.entry(self.resource(id).name.name.clone()).or_default().push(id);
+            }
+            index
+        });
+        index.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// The Services whose selector starts with this label.

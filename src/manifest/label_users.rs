@@ -1,5 +1,6 @@
 //! Everything in the input that looks at the labels of pods, and what would come to match if they changed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use super::field::{Field, NodeId};
@@ -105,6 +106,8 @@ pub(super) struct LabelUsers {
     all: Vec<Entry>,
     by_value: HashMap<(String, String), Vec<u32>>,
     by_presence: HashMap<String, Vec<u32>>,
+    /// The labels of subsets, by the first part of their host's name.
+    subsets: HashMap<String, Vec<NodeId>>,
 }
 
 impl<'a> Inventory<'a> {
@@ -150,25 +153,13 @@ impl<'a> Inventory<'a> {
     /// The values of `version` in the subsets of the Service's host that ask for nothing else that the workload's
     /// pods do not have.
     pub fn subset_versions(&self, service: ResourceId, workload: Workload<'_>) -> Vec<&'a str> {
-        let own = &self.resource(service).name.name;
-        let mut versions = Vec::new();
-        for id in self.of_kind("networking.istio.io", "DestinationRule") {
-            let Some(spec) = self.root(id).and_then(|root| root.get("spec")) else { continue };
-            if spec.text_at(&["host"]).split('.').next() != Some(own) {
-                continue;
-            }
-            for labels in
-                spec.get("subsets").into_iter().flat_map(Field::items).filter_map(|subset| subset.get("labels"))
-            {
-                let mut others = labels.entries().filter(|(key, _)| key != "version");
-                let has = |(key, value): (std::borrow::Cow<'_, str>, Field<'_>)| {
-                    self.pod_label(workload, &key) == value.text()
-                };
-                if others.all(has) {
-                    versions.extend(labels.get("version").and_then(|version| version.text()));
-                }
-            }
-        }
+        let subsets = self.label_users().subsets.get(&self.resource(service).name.name);
+        let labels = subsets.into_iter().flatten().filter_map(|id| self.field(*id));
+        let has = |(key, value): (Cow<'_, str>, Field<'_>)| {
+            key == "version" || self.pod_label(workload, &key) == value.text()
+        };
+        let fitting = labels.filter(|labels| labels.entries().all(has));
+        let mut versions: Vec<&str> = fitting.filter_map(|labels| labels.get("version")?.text()).collect();
         versions.sort_unstable();
         versions.dedup();
         versions
@@ -256,6 +247,8 @@ impl<'a> Inventory<'a> {
             let Some(spec) = self.root(id).and_then(|root| root.get("spec")) else { continue };
             for subset in spec.get("subsets").into_iter().flat_map(Field::items) {
                 if let Some(field) = subset.get("labels") {
+                    let host = spec.text_at(&["host"]).split('.').next().unwrap_or_default();
+                    users.subsets.entry(host.to_owned()).or_default().push(field.id());
                     users.add(id, field, LabelUse::Subset, Form::Map, true);
                 }
             }

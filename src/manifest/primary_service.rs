@@ -1,9 +1,14 @@
 //! The Service that a workload is known by in the mesh, where several select its pods.
 
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
 use super::field::Field;
 use super::inventory::Inventory;
 use super::resource::ResourceId;
 use super::workload::Workload;
+use crate::text::FileId;
 
 /// A workload's own Service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +62,9 @@ const VERSION_WORDS: &[&str] = &["canary", "stable", "blue", "green", "baseline"
 /// Kinds whose pods end: a Service that selects them does so by accident.
 const ENDING: &[&str] = &["CronJob", "Job", "ScaledJob"];
 
+/// The lasting workloads of the Services that were asked for.
+pub(super) type KnownApplications = RefCell<HashMap<ResourceId, Rc<Vec<ResourceId>>>>;
+
 impl Inventory<'_> {
     /// The workload's own Service.
     pub fn primary_service(&self, workload: Workload<'_>) -> Primary {
@@ -107,10 +115,8 @@ impl Inventory<'_> {
     /// for and the pods do not have so: it has the workload's name, is its nearest, and differs in that one.
     pub fn intended_service(&self, workload: Workload<'_>) -> Option<(ResourceId, String)> {
         let own = &workload.resource.name.name;
-        let named: Vec<ResourceId> = self
-            .services()
-            .filter(|id| self.resource(*id).name.name == *own && self.share_a_namespace(*id, workload.id))
-            .collect();
+        let mut named = self.services_named(own).to_vec();
+        named.retain(|id| self.share_a_namespace(*id, workload.id));
         let near = self.nearest(workload.id, &named);
         let [service] = near.as_slice() else { return None };
         let selected = self.workloads_of(*service);
@@ -129,28 +135,31 @@ impl Inventory<'_> {
         self.root(service).map_or("", |root| root.text_at(&["spec", "type"]))
     }
 
-    /// The workloads of a Service whose pods stay; of alternatives with one name, the first.
+    /// The workloads of a Service whose pods stay; of alternatives with one name, the first. Those that stand in one
+    /// file with a copy of the Service belong to the copy.
     fn long_running(&self, service: ResourceId) -> Vec<Workload<'_>> {
-        let mut workloads: Vec<Workload<'_>> = Vec::new();
-        for workload in self.workloads_of(service).certain.into_iter().filter_map(|id| self.workload(id)) {
-            let name = &workload.resource.name;
-            let is_new = !workloads.iter().any(|have| {
-                let have = &have.resource.name;
-                (&have.kind, &have.name) == (&name.kind, &name.name)
-            });
-            let own = self.file_has_own(workload, service);
-            if is_new && !own && !ENDING.contains(&name.kind.as_str()) {
-                workloads.push(workload);
-            }
-        }
-        workloads
+        let known = self.known_applications.borrow().get(&service).map(Rc::clone);
+        let ids = known.unwrap_or_else(|| {
+            let found = Rc::new(self.find_long_running(service));
+            self.known_applications.borrow_mut().insert(service, Rc::clone(&found));
+            found
+        });
+        ids.iter().filter_map(|id| self.workload(*id)).collect()
     }
 
-    /// True when the workload stands in one file with a copy of the Service: the files are alternatives.
-    fn file_has_own(&self, workload: Workload<'_>, service: ResourceId) -> bool {
-        let (own, file) = (self.resource(service), workload.resource.file);
-        let copies = self.services_of(workload).possible.into_iter().map(|id| self.resource(id));
-        own.file != file && copies.into_iter().any(|copy| copy.file == file && copy.name.name == own.name.name)
+    fn find_long_running(&self, service: ResourceId) -> Vec<ResourceId> {
+        let own = self.resource(service);
+        let copies = self.services_named(&own.name.name).iter().map(|id| self.resource(*id).file);
+        let alternatives: HashSet<FileId> = copies.filter(|file| *file != own.file).collect();
+        let mut names = HashSet::new();
+        let mut workloads = self.workloads_of(service).certain;
+        workloads.retain(|id| {
+            let resource = self.resource(*id);
+            let ends = ENDING.contains(&resource.name.kind.as_str());
+            let is_own = resource.file == own.file || !alternatives.contains(&resource.file);
+            !ends && is_own && names.insert((&resource.name.kind, &resource.name.name))
+        });
+        workloads
     }
 
     /// True for a Service whose pods belong to several applications: they differ in `app`,

@@ -1,7 +1,7 @@
 //! The tree of a document: nodes as spans of its text, in one array, and views to walk it by name.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::scalar;
@@ -146,6 +146,19 @@ impl Document {
     /// A node by the number that [`Node::id`] gave.
     pub fn node(&self, id: u32, via: Via) -> Option<Node<'_>> {
         ((id as usize) < self.nodes.len()).then_some(Node { doc: self, id, via })
+    }
+
+    /// The innermost node that holds a place: a scalar, a key, or a collection.
+    pub fn node_at(&self, at: Span) -> Option<Node<'_>> {
+        // Nodes start in the order of the document.
+        let mut id = self.nodes.partition_point(|node| node.span.start <= at.start).checked_sub(1)? as u32;
+        while !self.raw(id).span.contains(at) {
+            id = self.raw(id).parent;
+            if id == NONE {
+                return None;
+            }
+        }
+        self.node(id, Via::Here)
     }
 
     /// The comments, each from `#` to the end of its line, first to last.
@@ -539,6 +552,21 @@ impl<'a> Node<'a> {
     /// As [`value`](super::value()).
     pub fn value(self) -> Result<serde_json::Value, super::ValueError> {
         super::value::node_value(self.doc, self.id)
+    }
+
+    /// The keys that stand twice in one mapping, here or further in: the later one of each pair.
+    pub fn duplicate_keys(self) -> Vec<(String, Span)> {
+        let mut twice = Vec::new();
+        for mapping in (self.id..self.doc.raw(self.id).next).filter(|id| self.doc.raw(*id).kind.is_mapping()) {
+            let mut seen = HashSet::new();
+            for (key, _) in self.doc.raw_entries(mapping).filter(|(key, _)| !self.doc.is_merge_key(*key)) {
+                let name = self.doc.key_name(key);
+                if !seen.insert(name.clone()) {
+                    twice.push((name.into_owned(), self.doc.raw(key).span));
+                }
+            }
+        }
+        twice
     }
 
     /// True for null, written or empty.

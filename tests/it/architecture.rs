@@ -30,6 +30,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("architecture::rules_see_only_manifests", rules_see_only_manifests),
         Trial::test("architecture::one_file_knows_each_parser", one_file_knows_each_parser),
         Trial::test("docs::rule_pages_are_true", rule_pages_are_true),
+        Trial::test("docs::configuration_lists_all_keys", configuration_lists_all_keys),
+        Trial::test("docs::configuration_schema_is_true", configuration_schema_is_true),
+        Trial::test("docs::configuration_examples_are_read", configuration_examples_are_read),
         Trial::test("docs::the_example_of_user_transforms_is_true", user_transforms_page_is_true),
         Trial::test("docs::contributing_names_real_places", contributing_names_real_places),
     ]
@@ -178,6 +181,50 @@ fn user_transforms_page_is_true() -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+fn rule_names() -> Vec<&'static str> {
+    meshfix::transforms::ALL.iter().map(|rule| rule.meta().name).collect()
+}
+
+/// Compares a file with what it must be. `UPDATE=1` writes it.
+fn is_kept_true(path: &Path, expected: &str) -> Result<(), Failed> {
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(path, expected)?;
+    } else if fs::read_to_string(path).unwrap_or_default() != expected {
+        return Err(format!("{} is not what the code says; UPDATE=1 rewrites it", path.display()).into());
+    }
+    Ok(())
+}
+
+/// The table in `docs/configuration.md` is made from the keys that the reader knows.
+fn configuration_lists_all_keys() -> Result<(), Failed> {
+    let path = root().join("docs/configuration.md");
+    let page = fs::read_to_string(&path)?;
+    let mark = "<!-- UPDATE=1 cargo test writes what follows -->\n";
+    let (text, _) = page.split_once(mark).ok_or("the page has its mark")?;
+    is_kept_true(&path, &format!("{text}{mark}\n{}", meshfix::config::table(&rule_names())))
+}
+
+/// `docs/meshfix.schema.json` is made from them too.
+fn configuration_schema_is_true() -> Result<(), Failed> {
+    let schema = serde_json::to_string_pretty(&meshfix::config::schema(&rule_names()))?;
+    is_kept_true(&root().join("docs/meshfix.schema.json"), &format!("{schema}\n"))
+}
+
+/// Every configuration that the documentation shows can be read.
+fn configuration_examples_are_read() -> Result<(), Failed> {
+    let mut read = 0;
+    for page in ["README.md", "docs/configuration.md", "docs/user-transforms.md"] {
+        let text = fs::read_to_string(root().join(page))?;
+        for block in text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            if block.contains("kind: MeshFix") {
+                read += 1;
+                meshfix::config::read(block, &rule_names()).map_err(|problems| format!("{page}: {problems:#?}"))?;
+            }
+        }
+    }
+    if read < 3 { Err("the examples are found".into()) } else { Ok(()) }
 }
 
 /// Paths in backticks in CONTRIBUTING.md and ARCHITECTURE.md exist.

@@ -22,18 +22,23 @@ transform! {
     ///
     /// ## Fix
     /// Gives the port a new number in everything that belongs together, over all files, or in nothing: the setting that
-    /// the process reads, `containerPort`, probes and hooks, `targetPort` of the Services (written out where it
-    /// was left out, so that clients keep their port), NetworkPolicies, PodMonitors and ServiceMonitors,
-    /// AuthorizationPolicies, PeerAuthentications, Sidecars and annotations. 15001 becomes 18001 and so on, past what is
-    /// taken; `rules.reserved-port.portMap` names another number, `portBase` another start, `extraPorts` more ports.
+    /// the process reads (environment, command line, mounted ConfigMap), `containerPort`, probes and hooks with their
+    /// commands, `targetPort` of the Services (written out where it was left out, so that clients keep their port),
+    /// NetworkPolicies, PodMonitors and ServiceMonitors, AuthorizationPolicies, PeerAuthentications, Sidecars and
+    /// annotations. 15001 becomes 18001 and so on, past what is taken; `rules.reserved-port.portMap` names another
+    /// number, `portBase` another start, `extraPorts` more ports. A policy that is not only for these pods gets the new
+    /// number beside the old one.
     ///
-    /// A port of somebody else stays as it is: `REDIS_PORT` beside `REDIS_HOST`, a URL with another host.
+    /// A port of somebody else stays as it is: `REDIS_PORT` beside `REDIS_HOST`, a URL with another host, `--port` beside
+    /// `--host` of a client. Nothing changes where one number serves pods that do not change: another version behind
+    /// the same `targetPort`, another reader of the ConfigMap, a kustomize patch that names the port too.
     ///
     /// ## Safety
     /// Safe only where a setting in the manifests proves that the process takes its port from there, and everything
     /// that refers to it is in the input. `containerPort` alone proves nothing: it documents a port and does not move
-    /// the process, so it is reported. Unsafe where clients connect to the pod's own port (a headless Service), where no
-    /// Service is in the input, or where the number also stands in a place that could mean something else.
+    /// the process, so it is reported. Unsafe where the setting stands in a ConfigMap (a rollback of the pods does not
+    /// bring it back), where clients connect to the pod's own port (a headless Service), where no Service is in the
+    /// input, or where the number also stands in a place that could mean something else.
     ReservedPort, "reserved-port", "applications must not listen on the ports of the mesh's proxy",
     level: Level::Error, after: &["host-network", "envoy-base-id"], istio: None, safety: Some(Safety::Safe),
     example: include_str!("../../testdata/reserved-port/environment/fix.diff"),
@@ -68,6 +73,9 @@ impl Transform for ReservedPort {
 const HELP: &str =
     "the containers of a pod share one network, so the application and the proxy can't both listen there";
 
+/// Reasons that are shown; more of them say nothing new.
+const MOST: usize = 4;
+
 /// A workload that listens on a reserved port, with the fix for all that changes together.
 fn finding(reserved: &Reserved<'_>, usage: &Usage<'_>, renumbering: &Renumbering) -> Finding {
     let port = usage.port;
@@ -97,11 +105,11 @@ fn finding(reserved: &Reserved<'_>, usage: &Usage<'_>, renumbering: &Renumbering
         let count = renumbering.places.len();
         let places = if count == 1 { "1 place".to_owned() } else { format!("{count} places") };
         let title = format!("renumber {port} to {to} in {places}");
-        let consequence = renumbering.doubts.join("; ");
+        let consequence = first_of(&renumbering.doubts);
         let change = renumbering.change.clone();
         finding.fix = Some(Fix { title, safety: renumbering.safety(), consequence, change });
     } else if usage.is_proven() {
-        finding.refusal = Some(renumbering.blockers.join("; "));
+        finding.refusal = Some(first_of(&renumbering.blockers));
     } else {
         let places = if finding.related.is_empty() { "this number" } else { "all these places" };
         finding.help = format!(
@@ -110,6 +118,12 @@ fn finding(reserved: &Reserved<'_>, usage: &Usage<'_>, renumbering: &Renumbering
         );
     }
     finding
+}
+
+/// The first reasons, and how many more there are.
+fn first_of(reasons: &[String]) -> String {
+    let shown = reasons[..reasons.len().min(MOST)].join("; ");
+    if reasons.len() > MOST { format!("{shown}; and {} more", reasons.len() - MOST) } else { shown }
 }
 
 /// A probe or a setting names a reserved port that nothing else shows in use.

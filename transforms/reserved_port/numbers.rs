@@ -68,6 +68,7 @@ impl<'a> Reserved<'a> {
         }
         let configured = |number: &u16| options.port_map.values().any(|taken| taken == number);
         let start = options.port_base.saturating_add(port.saturating_sub(15_000));
+        let start = if start < 30_000 { start } else { options.port_base };
         let mut candidates = start..30_000;
         candidates.find(|number| {
             !used.contains(number) && !self.contains(*number) && !TAKEN.contains(number) && !configured(number)
@@ -87,6 +88,7 @@ mod tests {
         let reserved = Reserved::new(&options);
         assert_eq!(reserved.new_number(15001, &BTreeSet::new()), Some(18_001));
         assert_eq!(reserved.new_number(15001, &BTreeSet::from([18_001, 18_002])), Some(18_004));
+        assert_eq!(reserved.new_number(50_051, &BTreeSet::new()), Some(18_000));
         assert_eq!(reserved.new_number(15002, &BTreeSet::new()), Some(8081));
         assert_eq!(reserved.new_number(15002, &BTreeSet::from([8081])), None);
     }

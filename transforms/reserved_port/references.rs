@@ -1,7 +1,7 @@
 //! Resources beside the Service that name a pod's port by its number.
 
 use super::renumber::Builder;
-use crate::manifest::{Field, Inventory, ResourceId, Selector, holds_number, text_holds_number};
+use crate::manifest::{Field, Inventory, ResourceId, Selector, Workload, holds_number, text_holds_number};
 
 /// Whom a resource that names the port selects.
 enum Selected {
@@ -85,13 +85,15 @@ impl<'a> Builder<'a, '_> {
 
     /// As [`Builder::selected`], among the pods of these namespaces. An empty selector means all pods.
     fn selected_in(&self, id: ResourceId, selector: &Selector<'_>, scope: &Scope<'_>) -> Selected {
-        let matching: Vec<ResourceId> = self
-            .inventory
-            .workloads()
-            .filter(|workload| !workload.is_fragment() && scope.holds(self.inventory, id, workload.id))
-            .filter(|workload| selector.matches(|label| workload.pod_label(label)))
-            .map(|workload| workload.id)
-            .collect();
+        let is_match = |workload: &Workload<'_>| {
+            selector.matches(|label| workload.pod_label(label)) && scope.holds(self.inventory, id, workload.id)
+        };
+        let mut members = self.members.iter().filter_map(|member| self.inventory.workload(*member));
+        if !members.any(|member| is_match(&member)) {
+            return Selected::Others;
+        }
+        let matching = self.inventory.workloads().filter(|workload| !workload.is_fragment() && is_match(workload));
+        let matching: Vec<ResourceId> = matching.map(|workload| workload.id).collect();
         let near = self.inventory.nearest(id, &matching);
         if !near.iter().any(|id| self.members.contains(id)) {
             return Selected::Others;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::numbers::Reserved;
 use super::references;
-use super::usage::{Usage, Usages, used_ports};
+use super::usage::{Usage, Usages};
 use crate::manifest::{Bearing, Field, Inventory, ResourceId, Workload, holds_number, text_holds_number};
 use crate::rule::{Change, Safety};
 use crate::text::Loc;
@@ -87,7 +87,7 @@ pub(super) fn renumberings<'a>(
         builder.grow(*workload);
         let mut used: BTreeSet<u16> = BTreeSet::new();
         for member in &builder.members {
-            used.extend(inventory.workload(*member).into_iter().flat_map(|workload| used_ports(inventory, workload)));
+            used.extend(usages.used_ports(*member).iter());
             used.extend(given.get(member).into_iter().flatten());
         }
         let to = reserved.new_number(*port, &used);
@@ -223,8 +223,7 @@ impl<'a> Builder<'a, '_> {
 
     /// True for a workload that uses the port and does not change.
     pub(super) fn keeps(&self, id: ResourceId) -> bool {
-        let uses = |workload| used_ports(self.inventory, workload).contains(&self.port);
-        !self.members.contains(&id) && self.inventory.workload(id).is_some_and(uses)
+        !self.members.contains(&id) && self.usages.used_ports(id).contains(&self.port)
     }
 
     fn usage(&self, id: ResourceId) -> Option<&Usage<'a>> {

@@ -1,6 +1,8 @@
 //! Who uses a reserved port, and whether the manifests decide it.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::numbers::Reserved;
 use crate::manifest::{Bearing, Container, Field, Inventory, PortMention, ResourceId, Workload};
@@ -48,11 +50,14 @@ impl<'a> Usage<'a> {
 
 /// All uses of reserved ports in checked workloads, by workload and port.
 pub(super) struct Usages<'a> {
+    inventory: &'a Inventory<'a>,
     pub(super) all: BTreeMap<(ResourceId, u16), Usage<'a>>,
+    /// What [`Usages::used_ports`] found.
+    used: RefCell<HashMap<ResourceId, Rc<BTreeSet<u16>>>>,
 }
 
 impl<'a> Usages<'a> {
-    pub(super) fn read(inventory: &'a Inventory<'_>, reserved: &Reserved<'_>) -> Self {
+    pub(super) fn read(inventory: &'a Inventory<'a>, reserved: &Reserved<'_>) -> Self {
         let mut all = BTreeMap::new();
         for workload in inventory.workloads() {
             let uses = uses(inventory, workload, reserved);
@@ -60,7 +65,14 @@ impl<'a> Usages<'a> {
                 all.extend(uses.into_iter().map(|usage| ((workload.id, usage.port), usage)));
             }
         }
-        Usages { all }
+        Usages { inventory, all, used: RefCell::default() }
+    }
+
+    /// All ports that a workload's manifests show in use, so that a new number is a free one.
+    pub(super) fn used_ports(&self, id: ResourceId) -> Rc<BTreeSet<u16>> {
+        let mut used = self.used.borrow_mut();
+        let read = || self.inventory.workload(id).map(|workload| used_ports(self.inventory, workload));
+        used.entry(id).or_insert_with(|| Rc::new(read().unwrap_or_default())).clone()
     }
 
     pub(super) fn of(&self, workload: ResourceId, port: u16) -> Option<&Usage<'a>> {
@@ -95,15 +107,14 @@ fn uses<'a>(inventory: &'a Inventory<'_>, workload: Workload<'a>, reserved: &Res
     uses.into_values().collect()
 }
 
-/// All ports that a workload's manifests show in use, so that a new number is a free one.
-pub(super) fn used_ports(inventory: &Inventory<'_>, workload: Workload<'_>) -> Vec<u16> {
+/// All ports that a workload's manifests show in use.
+fn used_ports(inventory: &Inventory<'_>, workload: Workload<'_>) -> BTreeSet<u16> {
     let number = |field: Field<'_>| field.as_i64().and_then(|number| u16::try_from(number).ok());
     let declared = |container: Container<'_>| {
         let fields = container.ports().flat_map(|port| [port.get("containerPort"), port.get("hostPort")]);
         let probes = container.probes().chain(container.hooks()).map(|probe| probe.port());
         fields.chain(probes).flatten().filter_map(number).collect::<Vec<_>>()
     };
-    let mut used: Vec<u16> = workload.containers().flat_map(declared).collect();
-    used.extend(inventory.port_mentions(workload, &|_| true).into_iter().map(|mention| mention.port));
-    used
+    let mentions = inventory.port_mentions(workload, &|_| true).into_iter().map(|mention| mention.port);
+    workload.containers().flat_map(declared).chain(mentions).collect()
 }

@@ -168,7 +168,10 @@ fn start(Loc { file, span }: Loc) -> Loc {
 /// every place where the resource is deployed.
 fn holds_for(ignore: &Ignore, inventory: &Inventory<'_>, id: ResourceId) -> bool {
     let resource = inventory.resource(id);
-    let any_path = || ignore.paths.iter().any(|path| glob::matches(path, inventory.file_name(resource.file)));
+    let any_path = || {
+        let at = inventory.options().places.path(inventory.file_name(resource.file));
+        ignore.paths.iter().any(|path| glob::matches(path, &at))
+    };
     let in_namespace = |pattern: &String| {
         let placements = inventory.placements(id).iter();
         placements

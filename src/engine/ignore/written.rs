@@ -201,7 +201,7 @@ impl<'p> Written<'p> {
         let mut places = vec![(finding.at.file, finding.at.span.start)];
         let has_lines = self.lines.contains_key(&finding.at.file);
         let document = self.document_at(finding.at).filter(|_| has_lines);
-        let own = document.and_then(|(_, document)| pointed(document, &finding.path));
+        let own = document.and_then(|(_, document)| document.node_at(finding.at.span));
         if let Some(node) = own {
             places.push((finding.at.file, node.entry_span().start));
             let ends_with_text = node.kind().is_flow() || node.kind().is_scalar() && !is_block_scalar(node);
@@ -283,11 +283,4 @@ impl Written<'_> {
 
 fn is_block_scalar(node: Node<'_>) -> bool {
     matches!(node.kind(), Kind::Literal | Kind::Folded)
-}
-
-/// The node at a JSON Pointer.
-fn pointed<'a>(document: &'a Document, pointer: &str) -> Option<Node<'a>> {
-    let parts: Vec<String> =
-        pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
-    document.root().pointer(&parts)
 }

@@ -65,6 +65,10 @@ fn host(before: &str) -> Host {
     if let Some(name) = before.strip_suffix('/').and_then(|path| Some(path.rsplit_once("/dev/tcp/")?.1)) {
         return classify(name);
     }
+    // `${PORT:-8080}` is what holds when nothing else does.
+    if [":-", ":="].iter().any(|sign| before.trim_end_matches(['"', '\'']).ends_with(sign)) {
+        return Host::Unknown;
+    }
     let Some(before) = before.strip_suffix(':') else { return Host::None };
     match before.strip_suffix(']') {
         Some(inside) => classify(inside.rsplit('[').next().unwrap_or_default()),
@@ -125,6 +129,7 @@ mod tests {
         assert_eq!(of("$(POD_IP):15001"), [(15001, Host::Any)]);
         assert_eq!(of("${HOST}:15001"), [(15001, Host::Unknown)]);
         assert_eq!(of("</dev/tcp/127.0.0.1/15001"), [(15001, Host::Loopback)]);
+        assert_eq!(of("${PORT:-'15001'}"), [(15001, Host::Unknown)]);
         assert_eq!(of("8080:15001"), [(8080, Host::None), (15001, Host::Unknown)]);
     }
 

@@ -26,7 +26,7 @@ const OWN: &str = "address admin api app application bind console container dash
     socket ssl status tcp telemetry tls ui web webhook webserver ws";
 
 /// Words for the other end of a connection, which may be another process of the same pod.
-const RELATIONS: &str = "backend broker brokers client cluster collector dest destination endpoint forward master peer \
+const RELATIONS: &str = "backend broker brokers client cluster collector connection dest destination endpoint forward master peer \
     proxy registry remote target upstream";
 
 /// Programs that a process connects to.
@@ -98,16 +98,20 @@ pub(super) fn stem(words: &[String]) -> Option<&[String]> {
     matches!(last.as_str(), "port" | "p").then_some(front)
 }
 
+/// True for the last word of a setting that may give a host.
+pub(super) fn is_host(last: &str) -> bool {
+    has("addr address host hostname service uri url", last)
+}
+
 /// True when a setting with these words gives the host of a port with this stem.
 pub(super) fn is_host_of(words: &[String], stem: &[String]) -> bool {
     let Some((last, front)) = words.split_last() else { return false };
     let own = is_own(stem);
     let is_host = match last.as_str() {
-        "host" | "hostname" | "addr" | "address" => true,
         "h" => stem.is_empty(),
         // The URL of an application itself is one for its users.
         "url" | "uri" | "service" => !own,
-        _ => false,
+        last => is_host(last),
     };
     is_host && front == stem
 }

@@ -262,9 +262,13 @@ impl<'a> Reader<'a, '_> {
 
     fn file(&mut self, name: &str, field: Field<'a>) {
         let Some(text) = field.as_str() else { return };
-        for entry in text::entries(name, text, self.wanted) {
-            let meaning = text::meaning(&entry.name);
-            self.add(field, Number { range: entry.range, port: entry.port, host: entry.host }, meaning, &entry.name);
+        let text::Settings { ports, hosts } = text::settings(name, text, self.wanted);
+        let sibling = |(name, value): &(String, String)| Sibling { words: key::words(name), host: host_of(value) };
+        let siblings: Vec<Sibling> = hosts.iter().map(sibling).collect();
+        for entry in ports {
+            let meaning = key::meaning(&key::words(&entry.name));
+            let number = Number { range: entry.range, port: entry.port, host: entry.host };
+            self.add_beside(field, number, meaning, &entry.name, &siblings);
         }
     }
 

@@ -19,40 +19,59 @@ pub(super) struct Entry {
     pub(super) host: Host,
 }
 
-/// The ports in the text of a file that is called `name`, as far as they are `wanted`.
-pub(super) fn entries(name: &str, text: &str, wanted: &dyn Fn(u16) -> bool) -> Vec<Entry> {
+/// The settings of a file.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    /// Numbers that may be ports.
+    pub(super) ports: Vec<Entry>,
+    /// Settings that may give the host of a port beside them: name and value.
+    pub(super) hosts: Vec<(String, String)>,
+}
+
+impl Settings {
+    fn add_host(&mut self, name: &str, value: &str) {
+        let last = key::words(name).pop().unwrap_or_default();
+        if key::is_host(&last) {
+            let value = value.trim_matches(|c: char| c.is_whitespace() || "=:\"',".contains(c));
+            self.hosts.push((name.to_owned(), value.to_owned()));
+        }
+    }
+}
+
+/// The settings in the text of a file that is called `name`: ports as far as they are `wanted`.
+pub(super) fn settings(name: &str, text: &str, wanted: &dyn Fn(u16) -> bool) -> Settings {
     if !numbers(text).iter().any(|number| wanted(number.port)) {
-        return Vec::new();
+        return Settings::default();
     }
     let file = name.rsplit('/').next().unwrap_or_default();
     let is_structured = [".yaml", ".yml", ".json"].iter().any(|end| file.ends_with(end));
     let document = (is_structured || !file.contains('.')).then(|| parse_text(text).ok().flatten()).flatten();
     match document {
         Some(document) if !document.root().kind().is_scalar() => {
-            let mut entries = Vec::new();
-            walk(document.root(), &mut Vec::new(), None, wanted, &mut entries);
-            entries
+            let mut settings = Settings::default();
+            walk(document.root(), &mut Vec::new(), None, wanted, &mut settings);
+            settings
         }
         // Without its structure, the names in a YAML file say nothing.
         _ if is_structured => {
             let found = numbers(text).into_iter().filter(|number| wanted(number.port));
             let entry =
                 |found: Number| Entry { name: String::new(), range: found.range, port: found.port, host: found.host };
-            found.map(entry).collect()
+            Settings { ports: found.map(entry).collect(), hosts: Vec::new() }
         }
         _ => lines(text, wanted),
     }
 }
 
 /// Host keys that stand beside a port.
-const HOSTS: &[&str] = &["host", "hostname", "address", "addr", "ip", "server", "url", "uri"];
+const HOSTS: &[&str] = &["host", "hostname", "address", "addr", "ip", "server", "url", "uri", "service", "serviceName"];
 
 fn walk(
     node: Node<'_>,
     path: &mut Vec<String>,
     host: Option<&str>,
     wanted: &dyn Fn(u16) -> bool,
-    found: &mut Vec<Entry>,
+    found: &mut Settings,
 ) {
     if node.kind().is_mapping() {
         let host = HOSTS.iter().find_map(|key| node.get(key)?.text());
@@ -64,12 +83,13 @@ fn walk(
     } else if node.kind().is_sequence() {
         node.items().for_each(|item| walk(item, path, None, wanted, found));
     } else if let Some(text) = node.text() {
+        found.add_host(&name_of(path), text);
         for number in numbers(text).into_iter().filter(|number| wanted(number.port)) {
             let Some(span) = node.source_span(number.range.clone()) else { continue };
             let beside = host.filter(|_| number.host == Host::None && number.range.len() == text.len());
             let host = beside.map_or(number.host, |host| host_of(host, path));
             let name = name_of(path);
-            found.push(Entry { name, range: span.range(), port: number.port, host });
+            found.ports.push(Entry { name, range: span.range(), port: number.port, host });
         }
     }
 }
@@ -98,9 +118,9 @@ fn host_of(host: &str, path: &[String]) -> Host {
 }
 
 /// Properties, ini, nginx, scripts: a setting a line, or a statement that ends with `;` in a file with blocks.
-fn lines(text: &str, wanted: &dyn Fn(u16) -> bool) -> Vec<Entry> {
+fn lines(text: &str, wanted: &dyn Fn(u16) -> bool) -> Settings {
     let has_blocks = text.lines().any(|line| line.trim_end().ends_with('{'));
-    let mut entries = Vec::new();
+    let mut settings = Settings::default();
     let mut section = String::new();
     let mut blocks: Vec<&str> = Vec::new();
     let mut from = 0;
@@ -123,7 +143,7 @@ fn lines(text: &str, wanted: &dyn Fn(u16) -> bool) -> Vec<Entry> {
             let above = blocks.iter().rev().take(2).rev().copied();
             let above: Vec<&str> =
                 Some(section.as_str()).filter(|text| !text.is_empty()).into_iter().chain(above).collect();
-            statement(part, at, &above, wanted, &mut entries);
+            statement(part, at, &above, wanted, &mut settings);
             match sign {
                 Some('{') => blocks.push(part.split_whitespace().next().unwrap_or_default()),
                 Some('}') => drop(blocks.pop()),
@@ -132,19 +152,19 @@ fn lines(text: &str, wanted: &dyn Fn(u16) -> bool) -> Vec<Entry> {
             rest = rest.get(end + 1..).unwrap_or_default();
         }
     }
-    entries
+    settings
 }
 
 /// The ports of one statement that starts at `at` in the text, below blocks or sections with these names.
-fn statement(text: &str, at: usize, above: &[&str], wanted: &dyn Fn(u16) -> bool, entries: &mut Vec<Entry>) {
+fn statement(text: &str, at: usize, above: &[&str], wanted: &dyn Fn(u16) -> bool, settings: &mut Settings) {
     let content = text.trim_start();
     let start = at + text.len() - content.len();
     let mut add = |name: &str, from: usize, value: &str| {
+        let name = if name.is_empty() { String::new() } else { [above, &[name]].concat().join(".") };
+        settings.add_host(&name, value);
         for number in numbers(value).into_iter().filter(|number| wanted(number.port)) {
-            let name = above.iter().copied().chain([name]).filter(|part| !part.is_empty()).collect::<Vec<_>>();
-            let name = if name.len() == above.len() { String::new() } else { name.join(".") };
             let range = start + from + number.range.start..start + from + number.range.end;
-            entries.push(Entry { name, range, port: number.port, host: number.host });
+            settings.ports.push(Entry { name: name.clone(), range, port: number.port, host: number.host });
         }
     };
     let name_end = content.find(|c: char| !(c.is_ascii_alphanumeric() || "._-\"".contains(c))).unwrap_or(content.len());
@@ -160,21 +180,22 @@ fn statement(text: &str, at: usize, above: &[&str], wanted: &dyn Fn(u16) -> bool
     }
 }
 
-/// What the name of an entry says.
-pub(super) fn meaning(name: &str) -> key::Meaning {
-    key::meaning(&key::words(name))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn of(name: &str, text: &str) -> Vec<(String, u16, Host)> {
-        let entries = entries(name, text, &|_| true);
+        let entries = settings(name, text, &|_| true).ports;
         for entry in &entries {
             assert_eq!(text[entry.range.clone()], entry.port.to_string());
         }
         entries.into_iter().map(|entry| (entry.name, entry.port, entry.host)).collect()
+    }
+
+    #[test]
+    fn hosts_are_told_with_the_ports() {
+        let text = "agent {\n  server_address = \"hub\"\n  server_port = 1\n}\n";
+        assert_eq!(settings("a.conf", text, &|_| true).hosts, [("agent.server_address".into(), "hub".into())]);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The program as its users run it: exit codes, outputs, files, secrets, terminals and hostile input.
 
+mod configuration;
 mod corpus;
 mod exits;
 mod files;
+mod five_files;
 mod hostile;
 mod ignores;
 mod json;
@@ -23,6 +25,7 @@ use libtest_mimic::Trial;
 pub(crate) fn trials() -> Vec<Trial> {
     [
         exits::trials(),
+        configuration::trials(),
         stream::trials(),
         json::trials(),
         ignores::trials(),
@@ -30,6 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         files::trials(),
         links::trials(),
         together::trials(),
+        five_files::trials(),
         secrets::trials(),
         terminal::trials(),
         hostile::trials(),

@@ -1,4 +1,5 @@
-//! A validator for the words of JSON Schema that `docs/report.schema.json` uses. Any other word is a failure.
+//! A validator for the words of JSON Schema that `docs/report.schema.json` and `docs/meshfix.schema.json` use. Any other
+//! word is a failure.
 
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ pub(crate) fn validate(root: &Value, schema: &Value, value: &Value, at: &str, fa
     let mut inner: Vec<(&Value, &Value, String)> = Vec::new();
     for (word, rule) in words {
         match word.as_str() {
-            "$schema" | "$id" | "$defs" | "title" | "description" => {}
+            "$schema" | "$id" | "$defs" | "title" | "description" | "default" => {}
             "$ref" => {
                 let pointer = rule.as_str().unwrap_or_default().trim_start_matches('#');
                 match root.pointer(pointer) {
@@ -34,6 +35,35 @@ pub(crate) fn validate(root: &Value, schema: &Value, value: &Value, at: &str, fa
                 if value.as_i64().zip(rule.as_i64()).is_some_and(|(value, least)| value < least) {
                     fault(format!("{value} is less than {rule}"));
                 }
+            }
+            "maximum" => {
+                if value.as_i64().zip(rule.as_i64()).is_some_and(|(value, most)| value > most) {
+                    fault(format!("{value} is more than {rule}"));
+                }
+            }
+            "not" => {
+                let mut faults = Vec::new();
+                validate(root, rule, value, at, &mut faults);
+                if faults.is_empty() {
+                    fault(format!("{value} is {rule}"));
+                }
+            }
+            "anyOf" => {
+                let holds = |schema: &Value| {
+                    let mut faults = Vec::new();
+                    validate(root, schema, value, at, &mut faults);
+                    faults.is_empty()
+                };
+                if !rule.as_array().into_iter().flatten().any(holds) {
+                    fault(format!("{value} is none of {rule}"));
+                }
+            }
+            "propertyNames" => {
+                let mut own = Vec::new();
+                for name in value.as_object().into_iter().flat_map(|object| object.keys()) {
+                    validate(root, rule, &Value::from(name.as_str()), at, &mut own);
+                }
+                own.into_iter().for_each(&mut fault);
             }
             "minItems" => {
                 if value.as_array().zip(rule.as_u64()).is_some_and(|(items, least)| (items.len() as u64) < least) {
@@ -61,8 +91,14 @@ pub(crate) fn validate(root: &Value, schema: &Value, value: &Value, at: &str, fa
                     }
                 }
             }
+            "additionalProperties" if rule.is_object() => {
+                assert!(!words.contains_key("properties"), "not both are known here");
+                for (name, value) in value.as_object().into_iter().flatten() {
+                    inner.push((rule, value, format!("{at}/{name}")));
+                }
+            }
             "additionalProperties" => {
-                assert_eq!(rule, &Value::Bool(false), "the only form that is known here");
+                assert_eq!(rule, &Value::Bool(false), "the only other form that is known here");
                 let known = words.get("properties").and_then(Value::as_object);
                 for name in value.as_object().into_iter().flat_map(|object| object.keys()) {
                     if known.is_none_or(|known| !known.contains_key(name)) {
@@ -113,6 +149,22 @@ fn matches(pattern: &str, text: &str) -> bool {
             (text.is_empty() || text.starts_with('/'))
                 && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
         }
+        "^(?!/)(?!(.*/)?\\.\\.(/|$))." => {
+            !text.is_empty() && !text.starts_with('/') && !text.split('/').any(|part| part == "..")
+        }
+        "^(/|$)" => text.is_empty() || text.starts_with('/'),
+        "^(1[0-5]|[0-9])$" => text.parse::<u8>().is_ok_and(|number| number < 16) && !text.starts_with('+'),
+        "^[1-9][0-9]{0,4}$" => text.parse::<u32>().is_ok_and(|number| (1..100_000).contains(&number)),
+        "^v?[0-9]+\\.[0-9]+(\\.[0-9]+)?$" => {
+            let parts: Vec<&str> = text.strip_prefix('v').unwrap_or(text).split('.').collect();
+            (2..=3).contains(&parts.len()) && parts.iter().all(|part| part.parse::<u32>().is_ok())
+        }
+        "^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$" => {
+            let ends = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric());
+            let inner = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+            text.len() < 64 && ends(text.chars().next()) && ends(text.chars().last()) && text.chars().all(inner)
+        }
+        "^[^=,]+=[^,]*(,[^=,]+=[^,]*)*$" => text.split(',').all(|term| term.find('=').is_some_and(|at| at > 0)),
         other => panic!("the pattern {other} is not known here"),
     }
 }
