@@ -269,8 +269,10 @@ fn literal_edit(
     let body_end = value.trim_end_matches('\n').len();
     let mut after = value.to_owned();
     after.replace_range(range.clone(), new);
+    // Blank lines at the start have no indentation.
+    let content = value.len() - value.trim_start_matches('\n').len();
     // Its first line tells the scalar's indentation, and its last ones what is chomped.
-    if range.start <= value.len() - value.trim_start_matches('\n').len() && after.starts_with([' ', '\t', '\n']) {
+    if range.start <= content && after.starts_with([' ', '\t', '\n']) {
         return Err("at the start of a block scalar, which can't start with a blank");
     }
     let breaks = |text: &str| text.len() - text.trim_end_matches('\n').len();
@@ -282,7 +284,7 @@ fn literal_edit(
     }
     let text = &doc.text;
     let line_start = |at: usize| text[..at].rfind('\n').map_or(0, |i| i + 1);
-    let first = source_of(segments, 0, true).ok_or("written in an unusual way")?;
+    let first = source_of(segments, content, true).ok_or("written in an unusual way")?;
     let indent = &text[line_start(first)..first];
     let ending = if text[..line_start(first)].ends_with("\r\n") { "\r\n" } else { "\n" };
     let whole_lines = starts_line(range.start)

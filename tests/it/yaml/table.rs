@@ -513,6 +513,7 @@ fn splices(t: &mut Table) {
     let mut row = |name: &str, before: &str, at: &str, old: &str, new: &str, after: &str| {
         t.check(name, before, splice(before, at, old, new), after);
     };
+    row("literal, a line in front of a blank one", "a: |\n\n  x\n", "/a", "", "y\n", "a: |\n  y\n\n  x\n");
     row("plain", "a: http://x:15000/y\n", "/a", "15000", "18000", "a: http://x:18000/y\n");
     row("double quotes", "a: \"x \\\"15000\\\"\"\n", "/a", "15000", "18\"0", "a: \"x \\\"18\\\"0\\\"\"\n");
     row("single quotes", "a: 'it''s 15000'\n", "/a", "15000", "x'y", "a: 'it''s x''y'\n");
