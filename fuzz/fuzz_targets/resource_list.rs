@@ -54,7 +54,13 @@ fn through(name: &str, text: &str) -> bool {
 fn run(name: &str, text: &str) -> Option<Outcome> {
     let source = SourceFile::read(name.to_owned(), text.into(), None)?;
     let options = Options::default();
-    let settings = Settings { rules: transforms::ALL.to_vec(), options: &options, unsafe_fixes: true, baseline: None, sabotage: false };
+    let settings = Settings {
+        rules: transforms::ALL.to_vec(),
+        options: &options,
+        unsafe_fixes: true,
+        baseline: None,
+        sabotage: false,
+    };
     let outcome = engine::run(vec![source], &settings);
     assert!(outcome.internal.is_empty(), "{:?}\n{text:?}", outcome.internal);
     assert!(outcome.fighting.is_empty(), "{:?} undo each other\n{text:?}", outcome.fighting);

@@ -1,5 +1,6 @@
 //! What a workload's programs are told: environment, command lines, and the ConfigMaps they read.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -25,13 +26,14 @@ pub struct Setting<'a> {
     pub range: Range<usize>,
     /// The ConfigMap that holds it; `None` for the workload's own manifest.
     pub config_map: Option<ResourceId>,
+    plain_name: OnceCell<String>,
 }
 
 impl Setting<'_> {
     /// The name's words as one, in lower case: the same for `EUREKA_CLIENT_SERVICEURL`, `eureka.client.serviceUrl` and
     /// `eureka.client.service-url`, which Spring takes for one name.
-    pub fn plain_name(&self) -> String {
-        key::words(&self.name).concat()
+    pub fn plain_name(&self) -> &str {
+        self.plain_name.get_or_init(|| key::words(&self.name).concat())
     }
 }
 
@@ -71,7 +73,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn add(&mut self, name: &str, value: &str, at: Field<'a>, range: Range<usize>) {
         let (name, value) = (name.to_owned(), value.to_owned());
-        self.found.push(Setting { name, value, at, range, config_map: self.config_map });
+        self.found.push(Setting { name, value, at, range, config_map: self.config_map, plain_name: OnceCell::new() });
     }
 
     fn variable(&mut self, name: &str, field: Field<'a>) {
@@ -207,6 +209,6 @@ data:
             ]
         );
         assert_eq!(settings[0].plain_name(), "javaopts");
-        assert_eq!(settings.last().map(Setting::plain_name).as_deref(), Some("serverport"));
+        assert_eq!(settings.last().map(Setting::plain_name), Some("serverport"));
     }
 }

@@ -139,7 +139,7 @@ impl Registry {
         let is_scheme = |text: &str| self.schemes.contains(&text);
         let by_url =
             value.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme.trim_start_matches(['"', '\''])));
-        let is_choice = matches!(name.as_str(), "registry" | "microregistry" | "serviceregistry") && is_scheme(value);
+        let is_choice = matches!(name, "registry" | "microregistry" | "serviceregistry") && is_scheme(value);
         if by_url && ["configcenter", "metadatareport"].iter().any(|part| name.contains(part)) {
             return Some(Evidence::Configuration);
         }
@@ -155,7 +155,7 @@ impl Registry {
     /// True when a setting turns the client off.
     pub(super) fn is_turned_off(&self, setting: &Setting<'_>) -> bool {
         let name = setting.plain_name();
-        let is_off = self.off.contains(&name.as_str()) || name == "springclouddiscoveryenabled";
+        let is_off = self.off.contains(&name) || name == "springclouddiscoveryenabled";
         is_off && setting.value.trim().eq_ignore_ascii_case("false")
     }
 

@@ -70,13 +70,14 @@ fn is_namespace_annotated(cx: &Context<'_>, workload: Workload<'_>) -> bool {
 fn speaks_of_tracing(cx: &Context<'_>, workload: Workload<'_>) -> bool {
     cx.inventory.own_containers(workload).any(|container| has_word(container.image()))
         || cx.inventory.settings_of(workload).iter().any(|setting| {
-            let name = setting.name.to_ascii_uppercase();
-            VARIABLES.iter().any(|start| name.starts_with(start)) || has_word(&setting.name) || has_word(&setting.value)
+            let starts =
+                |start: &&str| setting.name.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start));
+            VARIABLES.iter().any(starts) || has_word(&setting.name) || has_word(&setting.value)
         })
 }
 
 /// True when one of the words stands in a text as a word: `hotel` is no `otel`.
 fn has_word(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| WORDS.contains(&word))
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| WORDS.iter().any(|have| have.eq_ignore_ascii_case(word)))
 }
