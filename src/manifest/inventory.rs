@@ -20,7 +20,7 @@ use super::workload::Workload;
 use crate::config::Options;
 use crate::glob;
 use crate::text::FileId;
-use crate::yaml::Via;
+use crate::yaml::{NodeRef, Via};
 
 /// Resources by label; made when it is first asked for.
 type LabelIndex = OnceCell<HashMap<(String, String), Vec<ResourceId>>>;
@@ -35,6 +35,14 @@ pub struct Placement {
     pub kustomization: Option<FileId>,
     /// The namespace there, where the manifests say.
     pub namespace: Option<String>,
+}
+
+/// The nodes of a workload that rules ask for again and again, by their names.
+#[derive(Debug, Clone, Copy)]
+struct Parts {
+    template: NodeRef,
+    pod_metadata: Option<NodeRef>,
+    pod: NodeRef,
 }
 
 /// The resources of a workspace.
@@ -66,6 +74,8 @@ pub struct Inventory<'a> {
     pub(super) declared: Vec<Option<u32>>,
     /// How near the nearest Service or workload is that belongs to each resource, as far as it was asked for.
     pub(super) partners: Vec<OnceCell<Option<Nearness>>>,
+    /// The nodes of each workload.
+    parts: Vec<OnceCell<Option<Parts>>>,
 }
 
 impl<'a> Inventory<'a> {
@@ -96,6 +106,7 @@ impl<'a> Inventory<'a> {
             whole: HashMap::new(),
             declared: declared(files, options),
             partners: vec![OnceCell::new(); resources.len()],
+            parts: vec![OnceCell::new(); resources.len()],
             kustomizations,
             resources,
         };
@@ -211,6 +222,26 @@ impl<'a> Inventory<'a> {
 
     /// The workload that a resource is; `None` for other kinds and for templates without a pod spec.
     pub fn workload(&self, id: ResourceId) -> Option<Workload<'_>> {
+        let parts = (*self.parts[id.0 as usize].get_or_init(|| self.parts_of(id)))?;
+        Some(Workload {
+            id,
+            resource: self.resource(id),
+            root: self.root(id)?,
+            template: self.node(id, parts.template)?,
+            pod_metadata: parts.pod_metadata.and_then(|metadata| self.node(id, metadata)),
+            pod: self.node(id, parts.pod)?,
+            placements: self.placements(id),
+        })
+    }
+
+    /// A node of the document that holds the resource.
+    fn node(&self, id: ResourceId, at: NodeRef) -> Option<Field<'a>> {
+        let resource = self.resource(id);
+        let document = self.files.get(resource.file.0 as usize)?.document(resource.document)?;
+        Some(Field::new(document.node(at.node, at.via)?, resource.file, resource.document))
+    }
+
+    fn parts_of(&self, id: ResourceId) -> Option<Parts> {
         let resource = self.resource(id);
         let kind = kinds::workload_kind(&resource.name.api_version, &resource.name.kind)?;
         let root = self.root(id)?;
@@ -223,15 +254,8 @@ impl<'a> Inventory<'a> {
         }
         let template = root.at(kind.template)?;
         let pod = template.get("spec").filter(|spec| spec.kind().is_mapping())?;
-        Some(Workload {
-            id,
-            resource,
-            root,
-            template,
-            pod_metadata: template.get("metadata"),
-            pod,
-            placements: self.placements(id),
-        })
+        let at = |field: Field<'_>| field.id().node;
+        Some(Parts { template: at(template), pod_metadata: template.get("metadata").map(at), pod: at(pod) })
     }
 
     /// A label of the workload's pods as they will be: a kustomization's, or else the written one.

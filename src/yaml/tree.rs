@@ -250,7 +250,8 @@ impl Document {
 
     /// True for a plain `<<` key, which merges other mappings into its own.
     pub(super) fn is_merge_key(&self, key: u32) -> bool {
-        self.raw(key).kind == Kind::Plain && &self.text[self.raw(key).span.range()] == "<<"
+        let raw = self.raw(key);
+        raw.kind == Kind::Plain && raw.span.end - raw.span.start == 2 && &self.text[raw.span.range()] == "<<"
     }
 
     fn resolve(&self, node: u32, via: Via) -> Node<'_> {
