@@ -42,35 +42,35 @@ impl Transform for TraceContext {
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
         propagators::check(cx, findings);
         telemetry::check(cx, findings);
-        let dark: Vec<Workload<'_>> = cx.inventory.workloads().filter(|workload| is_dark(cx, *workload)).collect();
-        let Some(first) = dark.first() else { return };
-        let summary = || summary(*first, dark.len());
-        let options = &cx.options.trace_context;
-        match (options.mode, &options.endpoint, &options.instrumentation) {
-            (TraceMode::None, ..) => findings.push(summary().help(
-                "a trace breaks where a program does not pass the headers `traceparent` and `tracestate` on: use an OpenTelemetry SDK, or pass them in its code; `rules.trace-context.mode` says how workloads are set up",
-            )),
-            (TraceMode::SdkEnv, Some(endpoint), _) => {
-                findings.extend(dark.iter().filter_map(|workload| set_up::sdk(cx, *workload, endpoint)));
-            }
-            (TraceMode::SdkEnv, None, _) => findings.push(missing(summary(), "endpoint", "the address of the collector")),
-            (TraceMode::Instrumentation, _, Some(instrumentation)) => {
-                findings.extend(dark.iter().filter_map(|workload| set_up::annotation(cx, *workload, instrumentation)));
-            }
-            (TraceMode::Instrumentation, _, None) => {
-                findings.push(missing(summary(), "instrumentation", "\"true\", a name, or namespace/name of an Instrumentation"));
-            }
-            (TraceMode::Telemetry, ..) => findings.extend(telemetry::resource(cx, *first, summary())),
-        }
+        let dark = cx.inventory.workloads().filter(|workload| is_dark(cx, *workload));
+        findings.extend(dark.filter_map(|workload| untraced(cx, workload)));
     }
 }
 
-fn summary(first: Workload<'_>, count: usize) -> Finding {
-    let message = match count {
-        1 => "this workload serves HTTP and shows no sign of tracing".to_owned(),
-        count => format!("{count} workloads serve HTTP and show no sign of tracing; this is the first"),
-    };
-    Finding::new(&TraceContext::META, first, first.root.at(&["metadata", "name"]).unwrap_or(first.root), message)
+/// A workload without a sign of tracing: set up as the options say, or one of those that one finding counts.
+fn untraced(cx: &Context<'_>, workload: Workload<'_>) -> Option<Finding> {
+    let options = &cx.options.trace_context;
+    match (options.mode, &options.endpoint, &options.instrumentation) {
+        (TraceMode::None, ..) => Some(summary(workload).help(
+            "a trace breaks where a program does not pass the headers `traceparent` and `tracestate` on: use an \
+             OpenTelemetry SDK, or pass them in its code; `rules.trace-context.mode` says how workloads are set up",
+        )),
+        (TraceMode::SdkEnv, Some(endpoint), _) => set_up::sdk(cx, workload, endpoint),
+        (TraceMode::SdkEnv, None, _) => Some(missing(summary(workload), "endpoint", "the address of the collector")),
+        (TraceMode::Instrumentation, _, Some(instrumentation)) => set_up::annotation(cx, workload, instrumentation),
+        (TraceMode::Instrumentation, _, None) => {
+            let what = "\"true\", a name, or namespace/name of an Instrumentation";
+            Some(missing(summary(workload), "instrumentation", what))
+        }
+        (TraceMode::Telemetry, ..) => telemetry::resource(cx, workload, summary(workload)),
+    }
+}
+
+fn summary(workload: Workload<'_>) -> Finding {
+    let name = workload.root.at(&["metadata", "name"]).unwrap_or(workload.root);
+    let message = "this workload serves HTTP and shows no sign of tracing";
+    Finding::new(&TraceContext::META, workload, name, message)
+        .together("{} workloads serve HTTP and show no sign of tracing; this is the first")
 }
 
 fn missing(summary: Finding, option: &str, what: &str) -> Finding {

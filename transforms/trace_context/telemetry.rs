@@ -97,7 +97,7 @@ fn without_provider(cx: &Context<'_>, telemetry: &Telemetry<'_>) -> Option<Findi
 }
 
 /// The mesh's own tracing, as a resource to add; nothing where one names a provider already.
-pub(super) fn resource(cx: &Context<'_>, first: Workload<'_>, summary: Finding) -> Option<Finding> {
+pub(super) fn resource(cx: &Context<'_>, workload: Workload<'_>, summary: Finding) -> Option<Finding> {
     let names_provider = |telemetry: &Telemetry<'_>| {
         let tracing = telemetry.root.at(&["spec", "tracing"]).into_iter().flat_map(Field::items);
         !telemetry.has_selector()
@@ -109,7 +109,9 @@ pub(super) fn resource(cx: &Context<'_>, first: Workload<'_>, summary: Finding) 
             .iter()
             .any(|placement| placement.namespace.as_deref() == Some("istio-system"))
     };
-    if all(cx).iter().any(|one| names_provider(one) && (mesh(one) || cx.inventory.share_a_namespace(one.id, first.id)))
+    if all(cx)
+        .iter()
+        .any(|one| names_provider(one) && (mesh(one) || cx.inventory.share_a_namespace(one.id, workload.id)))
     {
         return None;
     }
@@ -125,7 +127,7 @@ pub(super) fn resource(cx: &Context<'_>, first: Workload<'_>, summary: Finding) 
         _ => "v1",
     };
     let namespace =
-        first.placements.iter().find_map(|placement| placement.namespace.as_deref()).unwrap_or("istio-system");
+        workload.placements.iter().find_map(|placement| placement.namespace.as_deref()).unwrap_or("istio-system");
     let snippet = format!(
         "apiVersion: {GROUP}/{version}\nkind: Telemetry\nmetadata:\n  name: mesh-tracing\n  namespace: {namespace}\nspec:\n  tracing:\n    - providers:\n        - name: {provider}"
     );
