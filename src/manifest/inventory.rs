@@ -1,14 +1,14 @@
 //! Everything that the files hold, built once a pass, and the questions that rules ask of it by name.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::association::{Association, Nearness, declared};
 use super::config_map::ConfigMapIndex;
 use super::container::Container;
 use super::field::{Field, NodeId};
 use super::kinds;
-use super::kustomize::{AddedLabel, Kustomizations};
+use super::kustomize::Kustomizations;
 use super::label_users::LabelUsers;
 use super::membership::Membership;
 use super::ownership::Owner;
@@ -20,7 +20,7 @@ use super::workload::Workload;
 use crate::config::Options;
 use crate::glob;
 use crate::text::FileId;
-use crate::yaml::{NodeRef, Via};
+use crate::yaml::Via;
 
 /// Resources by label; made when it is first asked for.
 type LabelIndex = OnceCell<HashMap<(String, String), Vec<ResourceId>>>;
@@ -40,9 +40,9 @@ pub struct Placement {
 /// The nodes of a workload that rules ask for again and again, by their names.
 #[derive(Debug, Clone, Copy)]
 struct Parts {
-    template: NodeRef,
-    pod_metadata: Option<NodeRef>,
-    pod: NodeRef,
+    template: NodeId,
+    pod_metadata: Option<NodeId>,
+    pod: NodeId,
 }
 
 /// The resources of a workspace.
@@ -65,11 +65,11 @@ pub struct Inventory<'a> {
     namespaces: HashMap<String, Vec<ResourceId>>,
     /// Resources that are neither workloads nor patches, by kind.
     by_kind: HashMap<String, Vec<ResourceId>>,
-    kustomizations: Kustomizations,
+    pub(super) kustomizations: Kustomizations,
     /// Patches of workloads, by their files.
-    fragments: HashMap<FileId, Vec<ResourceId>>,
+    pub(super) fragments: HashMap<FileId, Vec<ResourceId>>,
     /// Other workloads, by their files.
-    whole: HashMap<FileId, Vec<ResourceId>>,
+    pub(super) whole: HashMap<FileId, Vec<ResourceId>>,
     /// The app or cluster that each file is declared to be part of; empty where none is declared.
     pub(super) declared: Vec<Option<u32>>,
     /// How near the nearest Service or workload is that belongs to each resource, as far as it was asked for.
@@ -227,18 +227,11 @@ impl<'a> Inventory<'a> {
             id,
             resource: self.resource(id),
             root: self.root(id)?,
-            template: self.node(id, parts.template)?,
-            pod_metadata: parts.pod_metadata.and_then(|metadata| self.node(id, metadata)),
-            pod: self.node(id, parts.pod)?,
+            template: self.field(parts.template)?,
+            pod_metadata: parts.pod_metadata.and_then(|metadata| self.field(metadata)),
+            pod: self.field(parts.pod)?,
             placements: self.placements(id),
         })
-    }
-
-    /// A node of the document that holds the resource.
-    fn node(&self, id: ResourceId, at: NodeRef) -> Option<Field<'a>> {
-        let resource = self.resource(id);
-        let document = self.files.get(resource.file.0 as usize)?.document(resource.document)?;
-        Some(Field::new(document.node(at.node, at.via)?, resource.file, resource.document))
     }
 
     fn parts_of(&self, id: ResourceId) -> Option<Parts> {
@@ -254,8 +247,7 @@ impl<'a> Inventory<'a> {
         }
         let template = root.at(kind.template)?;
         let pod = template.get("spec").filter(|spec| spec.kind().is_mapping())?;
-        let at = |field: Field<'_>| field.id().node;
-        Some(Parts { template: at(template), pod_metadata: template.get("metadata").map(at), pod: at(pod) })
+        Some(Parts { template: template.id(), pod_metadata: template.get("metadata").map(Field::id), pod: pod.id() })
     }
 
     /// A label of the workload's pods as they will be: a kustomization's, or else the written one.
@@ -332,16 +324,6 @@ impl<'a> Inventory<'a> {
         &self.label_users
     }
 
-    /// The labels that kustomizations give to a resource of the files, each with the kustomization.
-    pub fn added_labels(&self, id: ResourceId) -> impl Iterator<Item = (FileId, &AddedLabel)> {
-        self.kustomizations.added_labels(self.resource(id).file)
-    }
-
-    /// The kustomization that gives a resource another name than the one it has in its file.
-    pub fn renamer(&self, id: ResourceId) -> Option<FileId> {
-        self.kustomizations.renamer(self.resource(id).file)
-    }
-
     /// A label of the Namespace object that is nearest to the workload; `None` where several are as near and disagree.
     pub fn namespace_label(&self, workload: Workload<'_>, namespace: &str, label: &str) -> Option<&'a str> {
         self.label_of_namespace(workload.id, namespace, label)
@@ -375,81 +357,6 @@ impl<'a> Inventory<'a> {
         if labels.all(|other| other == first) { first } else { None }
     }
 
-    /// The kustomize patches of a workload that are files of their own, those of its pods' spec.
-    pub fn patches_of(&self, workload: Workload<'_>) -> Vec<Workload<'_>> {
-        self.patch_ids(workload).into_iter().filter_map(|id| self.workload(id)).collect()
-    }
-
-    /// True when a kustomize patch that is a file of its own sets this label of the workload's pods.
-    pub fn is_label_patched(&self, workload: Workload<'_>, key: &str) -> bool {
-        let sets = |id: ResourceId| {
-            let name = &self.resource(id).name;
-            let kind = kinds::workload_kind(&name.api_version, &name.kind)?;
-            self.root(id)?.at(kind.template)?.at(&["metadata", "labels", key])
-        };
-        self.patch_ids(workload).into_iter().any(|id| sets(id).is_some())
-    }
-
-    fn patch_ids(&self, workload: Workload<'_>) -> Vec<ResourceId> {
-        let name = &workload.resource.name;
-        if workload.resource.is_fragment {
-            return Vec::new();
-        }
-        let files: BTreeSet<FileId> = self.kustomizations.patch_files(workload.resource.file).collect();
-        let ids = files.into_iter().filter_map(|file| self.fragments.get(&file)).flatten();
-        let is_patch = |patch: &ResourceId| {
-            let patch = self.resource(*patch);
-            let (own, to) = (&patch.name, workload.resource.file);
-            own.kind == name.kind && self.kustomizations.patches(patch.file, &own.name, &name.kind, to, &name.name)
-        };
-        ids.copied().filter(is_patch).collect()
-    }
-
-    /// The files with a kustomize patch of a resource in which `holds` finds something: files of their own, and
-    /// kustomizations with patches written into them.
-    pub fn patches_with(
-        &self,
-        id: ResourceId,
-        holds: impl Fn(Field<'_>) -> bool,
-        text_holds: impl Fn(&str) -> bool,
-    ) -> BTreeSet<FileId> {
-        let Resource { name, file, .. } = self.resource(id);
-        let files: BTreeSet<FileId> = self.kustomizations.patch_files(*file).collect();
-        let is_patch = |patch: &ResourceId| {
-            let Resource { name: own, file: from, .. } = self.resource(*patch);
-            files.contains(from)
-                && own.kind == name.kind
-                && self.kustomizations.patches(*from, &own.name, &name.kind, *file, &name.name)
-                && self.root(*patch).is_some_and(&holds)
-        };
-        let patches = self.ids().filter(|_| !files.is_empty()).filter(is_patch).map(|patch| self.resource(patch).file);
-        let inline = self.kustomizations.inline_patches(*file);
-        let inline = inline.filter(|(_, texts)| texts.iter().any(|text| text_holds(text))).map(|(file, _)| file);
-        patches.chain(inline).collect()
-    }
-
-    /// The workloads that a kustomize patch changes.
-    pub fn patched_by(&self, patch: Workload<'_>) -> Vec<Workload<'_>> {
-        let own = &patch.resource.name;
-        if !patch.resource.is_fragment {
-            return Vec::new();
-        }
-        let files = self.kustomizations.patched_files(patch.resource.file);
-        let candidates = files.iter().filter_map(|file| self.whole.get(file)).flatten();
-        let is_target = |workload: &Workload<'_>| {
-            let (from, to) = (patch.resource.file, workload.resource.file);
-            let name = &workload.resource.name;
-            own.kind == name.kind && self.kustomizations.patches(from, &own.name, &own.kind, to, &name.name)
-        };
-        candidates.filter_map(|id| self.workload(*id)).filter(is_target).collect()
-    }
-
-    /// A workload with all that it is made of: itself, what it patches, and what patches it.
-    pub fn whole(&self, workload: Workload<'_>) -> Vec<Workload<'_>> {
-        let own = self.workload(workload.id);
-        own.into_iter().chain(self.patched_by(workload)).chain(self.patches_of(workload)).collect()
-    }
-
     /// The mesh component that the workload is, if it or what it is part of is one.
     pub fn owner(&self, workload: Workload<'_>) -> Option<Owner> {
         let kind = &workload.resource.name.kind;
@@ -464,33 +371,9 @@ impl<'a> Inventory<'a> {
         self.whole(workload).into_iter().any(super::dns_server::is_dns_server)
     }
 
-    /// True when something that is no manifest may change one of these fields of the workload: a patch
-    /// written into a kustomization, JSON Patch operations, or anything that was not read.
-    pub fn may_be_patched_unseen(&self, workload: Workload<'_>, fields: &[&str]) -> bool {
-        self.kustomizations.may_patch(workload.resource.file, fields)
-    }
-
-    /// As [`Inventory::may_be_patched_unseen`], for any resource; labels that a kustomization adds to selectors count.
-    pub(super) fn kustomizations_change(&self, id: ResourceId, fields: &[&str]) -> bool {
-        self.kustomizations.may_patch(self.resource(id).file, fields)
-            || self.added_labels(id).any(|(_, label)| label.to_selectors)
-    }
-
     /// True for what a program rendered on its way to the cluster: a stream, not a file that is kept.
     pub fn is_rendered(&self, id: ResourceId) -> bool {
         self.files.get(self.resource(id).file.0 as usize).is_some_and(|file| file.is_rendered)
-    }
-
-    /// True when something may change the resource that is no patch of it and was not read.
-    pub fn may_be_changed_unseen(&self, id: ResourceId) -> bool {
-        self.kustomizations.may_patch(self.resource(id).file, &[])
-    }
-
-    /// True when a kustomize patch may change one of these fields of the workload, seen or not.
-    pub fn may_be_patched(&self, workload: Workload<'_>, fields: &[&str]) -> bool {
-        workload.is_fragment()
-            || self.patches_of(workload).iter().any(|patch| fields.iter().any(|field| patch.pod.get(field).is_some()))
-            || self.may_be_patched_unseen(workload, fields)
     }
 }
 

@@ -16,6 +16,7 @@ mod listening;
 mod membership;
 mod node_agent;
 mod ownership;
+mod patches;
 mod pod_security;
 mod primary_service;
 mod protocol;
