@@ -2,6 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::association::{Association, Nearness, declared};
 use super::config_map::ConfigMapIndex;
@@ -15,6 +16,7 @@ use super::ownership::Owner;
 use super::ownership::is_proxy_container;
 use super::primary_service::KnownApplications;
 use super::resource::{Resource, ResourceId, not_ours};
+use super::setting::Setting;
 use super::source::SourceFile;
 use super::workload::Workload;
 use crate::config::Options;
@@ -60,6 +62,10 @@ pub struct Inventory<'a> {
     /// What was asked before of a Service or a workload: rules ask it again.
     pub(super) associations: RefCell<HashMap<ResourceId, Association>>,
     pub(super) known_applications: KnownApplications,
+    /// What each workload's programs are told: several rules look through it.
+    pub(super) settings: RefCell<HashMap<ResourceId, Rc<[Setting]>>>,
+    /// Whether rules look at each workload's pods: every rule asks.
+    checked: Vec<OnceCell<bool>>,
     pub(super) config_map_index: OnceCell<ConfigMapIndex>,
     label_users: OnceCell<LabelUsers>,
     namespaces: HashMap<String, Vec<ResourceId>>,
@@ -98,6 +104,8 @@ impl<'a> Inventory<'a> {
             services_by_name: OnceCell::new(),
             associations: RefCell::default(),
             known_applications: KnownApplications::default(),
+            settings: RefCell::default(),
+            checked: vec![OnceCell::new(); resources.len()],
             config_map_index: OnceCell::new(),
             label_users: OnceCell::new(),
             namespaces: HashMap::new(),
@@ -210,7 +218,7 @@ impl<'a> Inventory<'a> {
     }
 
     /// The node of this name.
-    pub(super) fn field(&self, id: NodeId) -> Option<Field<'a>> {
+    pub fn field(&self, id: NodeId) -> Option<Field<'a>> {
         let document = self.files.get(id.file.0 as usize)?.document(id.document)?;
         Some(Field::new(document.node(id.node.node, id.node.via)?, id.file, id.document))
     }
@@ -273,7 +281,8 @@ impl<'a> Inventory<'a> {
     /// True when rules look at the workload's pods: they may be in the mesh, and neither the mesh itself owns them
     /// nor does the configuration exempt them.
     pub fn is_checked(&self, workload: Workload<'_>) -> bool {
-        !matches!(self.membership(workload), Membership::Off(_)) && self.owner(workload).is_none()
+        let is_checked = || !matches!(self.membership(workload), Membership::Off(_)) && self.owner(workload).is_none();
+        *self.checked[workload.id.0 as usize].get_or_init(is_checked)
     }
 
     /// The containers of a workload that are its own: neither the mesh's nor exempt by the configuration.

@@ -2,11 +2,12 @@
 
 use std::cell::OnceCell;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::config_map::ConfigMapUseKind;
 use super::container::Container;
-use super::field::Field;
+use super::field::{Field, NodeId};
 use super::inventory::Inventory;
 use super::listening::{key, words};
 use super::resource::ResourceId;
@@ -15,13 +16,13 @@ use crate::yaml::{self, Node};
 
 /// A name with its value, as a program gets it.
 #[derive(Debug, Clone)]
-pub struct Setting<'a> {
+pub struct Setting {
     /// The name as it stands: `EUREKA_CLIENT_ENABLED`, `spring.application.name`, `--registry`.
     pub name: String,
     /// The value; "" where it comes from somewhere else.
     pub value: String,
     /// The scalar that holds it.
-    pub at: Field<'a>,
+    pub at: NodeId,
     /// The value in that scalar's value, in bytes.
     pub range: Range<usize>,
     /// The ConfigMap that holds it; `None` for the workload's own manifest.
@@ -29,7 +30,7 @@ pub struct Setting<'a> {
     plain_name: OnceCell<String>,
 }
 
-impl Setting<'_> {
+impl Setting {
     /// The name's words as one, in lower case: the same for `EUREKA_CLIENT_SERVICEURL`, `eureka.client.serviceUrl` and
     /// `eureka.client.service-url`, which Spring takes for one name.
     pub fn plain_name(&self) -> &str {
@@ -40,7 +41,16 @@ impl Setting<'_> {
 impl Inventory<'_> {
     /// The settings of a workload's own containers: their environment, their command lines, the flags inside variables
     /// such as `JAVA_OPTS`, and the ConfigMaps that they read.
-    pub fn settings_of<'i>(&'i self, workload: Workload<'i>) -> Vec<Setting<'i>> {
+    pub fn settings_of(&self, workload: Workload<'_>) -> Rc<[Setting]> {
+        if let Some(known) = self.settings.borrow().get(&workload.id) {
+            return Rc::clone(known);
+        }
+        let found: Rc<[Setting]> = self.read_settings(workload).into();
+        self.settings.borrow_mut().insert(workload.id, Rc::clone(&found));
+        found
+    }
+
+    fn read_settings(&self, workload: Workload<'_>) -> Vec<Setting> {
         let mut reader = Reader { config_map: None, found: Vec::new() };
         for container in self.own_containers(workload) {
             for (name, entry) in container.env() {
@@ -65,18 +75,18 @@ impl Inventory<'_> {
     }
 }
 
-struct Reader<'a> {
+struct Reader {
     config_map: Option<ResourceId>,
-    found: Vec<Setting<'a>>,
+    found: Vec<Setting>,
 }
 
-impl<'a> Reader<'a> {
-    fn add(&mut self, name: &str, value: &str, at: Field<'a>, range: Range<usize>) {
-        let (name, value) = (name.to_owned(), value.to_owned());
+impl Reader {
+    fn add(&mut self, name: &str, value: &str, at: Field<'_>, range: Range<usize>) {
+        let (name, value, at) = (name.to_owned(), value.to_owned(), at.id());
         self.found.push(Setting { name, value, at, range, config_map: self.config_map, plain_name: OnceCell::new() });
     }
 
-    fn variable(&mut self, name: &str, field: Field<'a>) {
+    fn variable(&mut self, name: &str, field: Field<'_>) {
         let Some(value) = field.text() else { return };
         self.add(name, value, field, 0..value.len());
         // Java's flags, and properties as one variable.
@@ -85,12 +95,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn command_line(&mut self, container: Container<'a>) {
+    fn command_line(&mut self, container: Container<'_>) {
         let words = container.command().chain(container.args());
         self.words(&words.filter_map(|field| Some((field, field.text()?))).collect::<Vec<_>>());
     }
 
-    fn words(&mut self, texts: &[(Field<'a>, &'a str)]) {
+    fn words(&mut self, texts: &[(Field<'_>, &str)]) {
         let lines: Vec<&str> = texts.iter().map(|(_, text)| *text).collect();
         for setting in words::settings(&lines) {
             let (field, text) = texts[setting.text];
@@ -98,7 +108,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn file(&mut self, name: &str, field: Field<'a>) {
+    fn file(&mut self, name: &str, field: Field<'_>) {
         let Some(text) = field.text() else { return };
         let structured = [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
         if structured && self.structure(field, text) {
@@ -125,7 +135,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The leaves of a YAML or JSON file; false when it can't be read as such.
-    fn structure(&mut self, field: Field<'a>, text: &str) -> bool {
+    fn structure(&mut self, field: Field<'_>, text: &str) -> bool {
         let text: Arc<str> = text.into();
         for slice in yaml::slices(&text) {
             match yaml::parse(&text, slice) {
@@ -137,7 +147,7 @@ impl<'a> Reader<'a> {
         true
     }
 
-    fn leaves(&mut self, field: Field<'a>, node: Node<'_>, path: &mut Vec<String>) {
+    fn leaves(&mut self, field: Field<'_>, node: Node<'_>, path: &mut Vec<String>) {
         if node.kind().is_mapping() {
             for (key, value) in node.entries() {
                 path.push(key.into_owned());
@@ -193,7 +203,7 @@ data:
         let found: Vec<(&str, &str, &str)> = settings
             .iter()
             .map(|setting| {
-                let loc = setting.at.loc_of(setting.range.clone());
+                let loc = inventory.field(setting.at).expect("there").loc_of(setting.range.clone());
                 (setting.name.as_str(), setting.value.as_str(), &text[loc.span.range()])
             })
             .filter(|(name, ..)| !name.is_empty() && *name != "JAVA_OPTS")

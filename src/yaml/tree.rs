@@ -248,6 +248,15 @@ impl Document {
         }
     }
 
+    /// True when a key reads as `name`.
+    fn key_is(&self, key: u32, name: &str) -> bool {
+        let raw = self.raw(key);
+        // Only a key that is no string reads as something else than it is written, and then as a number or a boolean.
+        let is_word = name.starts_with(|c: char| c.is_ascii_lowercase()) && !matches!(name, "true" | "false");
+        let starts_so = || self.text.as_bytes().get(raw.span.start as usize) == name.as_bytes().first();
+        if raw.kind == Kind::Plain && is_word && !starts_so() { false } else { self.key_name(key) == name }
+    }
+
     /// True for a plain `<<` key, which merges other mappings into its own.
     pub(super) fn is_merge_key(&self, key: u32) -> bool {
         let raw = self.raw(key);
@@ -405,7 +414,7 @@ impl<'a> Node<'a> {
         for (name, value) in self.doc.raw_entries(self.id) {
             if self.doc.is_merge_key(name) {
                 merged = true;
-            } else if self.doc.key_name(name) == key {
+            } else if self.doc.key_is(name, key) {
                 found = Some(value);
             }
         }

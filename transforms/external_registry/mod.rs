@@ -2,9 +2,8 @@ mod table;
 
 use std::collections::BTreeSet;
 
-use crate::manifest::{Setting, Workload};
+use crate::manifest::{Field, Setting, Workload};
 use crate::rule::{Context, Finding, Level, Meta, Transform};
-use crate::text::Loc;
 use crate::transform;
 use table::{Evidence, REGISTRIES, Registry};
 
@@ -47,8 +46,9 @@ impl Transform for ExternalRegistry {
             for (registry, evidence, setting) in clients {
                 let is_server = servers.iter().any(|(server, _)| *server == registry.name);
                 // A ConfigMap of several workloads is one place to change.
-                if !is_server && seen.insert((registry.name, place(setting))) {
-                    findings.push(client_finding(cx, workload, registry, evidence, setting));
+                if !is_server && seen.insert((registry.name, setting.at, setting.range.start)) {
+                    let at = cx.inventory.field(setting.at);
+                    findings.extend(at.map(|at| client_finding(cx, workload, registry, evidence, setting, at)));
                 }
             }
             findings.extend(servers.into_iter().map(|(_, finding)| finding));
@@ -57,18 +57,11 @@ impl Transform for ExternalRegistry {
 }
 
 /// The best evidence that a program uses a registry, unless its client is turned off.
-fn client<'r, 's, 'a>(
-    registry: &'r Registry,
-    settings: &'s [Setting<'a>],
-) -> Option<(&'r Registry, Evidence, &'s Setting<'a>)> {
+fn client<'r, 's>(registry: &'r Registry, settings: &'s [Setting]) -> Option<(&'r Registry, Evidence, &'s Setting)> {
     let shown = settings.iter().filter_map(|setting| Some((registry.evidence(setting)?, setting)));
     let (evidence, setting) = shown.min_by_key(|(evidence, _)| *evidence)?;
     let off = settings.iter().any(|setting| registry.is_turned_off(setting));
     (!off || evidence == Evidence::Configuration).then_some((registry, evidence, setting))
-}
-
-fn place(setting: &Setting<'_>) -> Loc {
-    setting.at.loc_of(setting.range.clone())
 }
 
 fn client_finding(
@@ -76,7 +69,8 @@ fn client_finding(
     workload: Workload<'_>,
     registry: &Registry,
     evidence: Evidence,
-    setting: &Setting<'_>,
+    setting: &Setting,
+    at: Field<'_>,
 ) -> Finding {
     let what = match (setting.name.as_str(), setting.value.as_str()) {
         ("", value) => format!("`{}`", shown(value)),
@@ -91,12 +85,12 @@ fn client_finding(
     let mut finding = match setting.config_map {
         Some(config_map) => {
             let reader = workload.root.at(&["metadata", "name"]).unwrap_or(workload.root);
-            Finding::of(&ExternalRegistry::META, cx.inventory, config_map, setting.at, message)
+            Finding::of(&ExternalRegistry::META, cx.inventory, config_map, at, message)
                 .related(reader, "the workload that reads it")
         }
-        None => Finding::new(&ExternalRegistry::META, workload, setting.at, message),
+        None => Finding::new(&ExternalRegistry::META, workload, at, message),
     };
-    finding.at = place(setting);
+    finding.at = at.loc_of(setting.range.clone());
     if evidence == Evidence::Configuration {
         let help = "configuration may stay there; only calls to addresses from a registry bypass the mesh's routing";
         return finding.level(Level::Info).help(help);

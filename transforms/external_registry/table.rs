@@ -126,7 +126,7 @@ pub(super) enum Evidence {
 
 impl Registry {
     /// What a setting shows, if it shows something.
-    pub(super) fn evidence(&self, setting: &Setting<'_>) -> Option<Evidence> {
+    pub(super) fn evidence(&self, setting: &Setting) -> Option<Evidence> {
         let name = setting.plain_name();
         let starts = |list: &[&str]| list.iter().any(|start| name.starts_with(start));
         let value = setting.value.trim();
@@ -147,13 +147,13 @@ impl Registry {
     }
 
     /// True when a setting is one of the discovery client, as Spring Cloud has it; a URL of Dubbo's is not.
-    pub(super) fn is_spring_client(&self, setting: &Setting<'_>) -> bool {
+    pub(super) fn is_spring_client(&self, setting: &Setting) -> bool {
         let name = setting.plain_name();
         self.clients.iter().any(|start| name.starts_with(start))
     }
 
     /// True when a setting turns the client off.
-    pub(super) fn is_turned_off(&self, setting: &Setting<'_>) -> bool {
+    pub(super) fn is_turned_off(&self, setting: &Setting) -> bool {
         let name = setting.plain_name();
         let is_off = self.off.contains(&name) || name == "springclouddiscoveryenabled";
         is_off && setting.value.trim().eq_ignore_ascii_case("false")
