@@ -251,7 +251,7 @@ pub struct Meta {
     /// The code of `istioctl analyze` for the same problem.
     pub istio: Option<&'static str>,
     /// The diff of a fixture as its example, or what was found there for a rule that only reports; "" for a rule
-    /// that has none.
+    /// of the user's own.
     pub example: &'static str,
     /// The best safety that its fixes can have; `None` for a rule that only reports.
     pub safety: Option<Safety>,

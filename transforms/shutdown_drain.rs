@@ -20,7 +20,7 @@ transform! {
     /// Reports only.
     ShutdownDrain, "shutdown-drain", "proxies should drain as long as their applications",
     level: Level::Info, after: &[], istio: None, safety: None,
-    example: "",
+    example: include_str!("../testdata/shutdown-drain/later-than-proxy/findings.txt"),
 }
 
 /// How long a proxy drains by default (`terminationDrainDuration`), and how long Kubernetes waits for a pod.

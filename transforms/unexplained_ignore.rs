@@ -15,7 +15,8 @@ transform! {
     /// ## Safety
     /// Nothing is changed.
     UnexplainedIgnore, "unexplained-ignore", "a comment that ignores a rule must give a reason",
-    level: Level::Info, after: &[], istio: None, safety: None, example: "",
+    level: Level::Info, after: &[], istio: None, safety: None,
+    example: include_str!("../testdata/unexplained-ignore/no-reason/findings.txt"),
 }
 
 impl Transform for UnexplainedIgnore {

@@ -19,7 +19,8 @@ transform! {
     /// ## Safety
     /// Nothing is changed.
     UnusedIgnore, "unused-ignore", "a comment or annotation that ignores a rule must ignore something",
-    level: Level::Warning, after: &[], istio: None, safety: None, example: "",
+    level: Level::Warning, after: &[], istio: None, safety: None,
+    example: include_str!("../testdata/unused-ignore/annotations/findings.txt"),
 }
 
 impl Transform for UnusedIgnore {
