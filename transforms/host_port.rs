@@ -1,4 +1,4 @@
-use crate::manifest::{Container, Field, PodSecurity, Protocol, ServicePort, Workload, protocol};
+use crate::manifest::{Container, Field, PodSecurity, ProtocolClass, ServicePort, Workload, protocol};
 use crate::rule::{Context, Finding, Level, Meta, Transform};
 use crate::transform;
 
@@ -90,7 +90,7 @@ fn gateway(
     number: &str,
     service: Option<ServicePort<'_>>,
 ) -> String {
-    let is_http = protocol(service.map_or(port, |service| service.field)) == Protocol::Http;
+    let is_http = protocol(service.map_or(port, |service| service.field)).class() == ProtocolClass::Http;
     let (protocol, section) = if is_http { ("HTTP", "http") } else { ("TCP", "tcp") };
     let name = &workload.resource.name.name;
     let mut snippet = format!(

@@ -43,6 +43,10 @@ pub(super) enum Is<T: 'static> {
     Folders(fn(&mut T, BTreeMap<String, String>)),
     /// A port for a port.
     PortMap(fn(&mut T, BTreeMap<u16, u16>)),
+    /// Texts by name, each of these kinds.
+    TextMap(&'static Texts, &'static Texts, fn(&mut T, BTreeMap<String, String>)),
+    /// A port by name.
+    PortByName(&'static Texts, fn(&mut T, BTreeMap<String, u16>)),
     /// Labels that must be equal, as one text.
     Labels(fn(&mut T, BTreeMap<String, String>)),
     /// A JSON Patch.

@@ -1,7 +1,7 @@
 //! The keys of the configuration; those of each rule are in `rule_keys.rs`.
 
 use super::key::{Is, Key, Many, One, Texts, Without};
-use super::{Config, Exempt, Ignore, Level, NativeSidecars, Profile, Safety, Target, UserTransform};
+use super::{Cidr, Config, Exempt, Ignore, Level, NativeSidecars, Profile, Safety, Target, UserTransform};
 
 use Without::{Default, Required, Unset};
 
@@ -43,6 +43,35 @@ pub(super) const LABEL_VALUE: Texts = Texts {
         text.len() <= 63 && ends(text) && text.bytes().all(is_inner)
     },
 };
+
+/// Names in the DNS.
+pub(super) const DOMAIN: Texts = Texts {
+    what: "a name like `cluster.local`",
+    pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$",
+    accepts: is_domain,
+};
+
+/// Blocks of addresses.
+const CIDR: Texts = Texts {
+    what: "a block of addresses like `10.0.0.0/8`",
+    pattern: "^[0-9A-Fa-f:.]+/[0-9]+$",
+    accepts: |text| Cidr::parse(text).is_some(),
+};
+
+fn cidrs(blocks: &[String]) -> Vec<Cidr> {
+    blocks.iter().filter_map(|block| Cidr::parse(block)).collect()
+}
+
+/// True for labels of letters in lower case, digits and inner `-`, parted by dots (DNS-1123).
+pub(super) fn is_domain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// True for one such label.
+pub(super) fn is_label(text: &str) -> bool {
+    let is_inner = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(is_inner) && !text.starts_with('-') && !text.ends_with('-')
+}
 
 /// Paths that are relative and never leave their folder, as editors check them.
 pub(super) const INSIDE: &str = "^(?!/)(?!(.*/)?\\.\\.(/|$)).";
@@ -132,6 +161,24 @@ pub(super) const SPEC: &[Key<Config>] = &[
         is: Is::Folders(|config, folders| config.options.apps = folders),
         without: Unset("none"),
         help: "the folder of each application, by its name: what lies in it belongs to nothing outside",
+    },
+    Key {
+        name: "clusterDomain",
+        is: Is::Text(&DOMAIN, |config, text| config.options.cluster_domain = text),
+        without: Default("\"cluster.local\""),
+        help: "the domain of the clusters' own names",
+    },
+    Key {
+        name: "podCIDRs",
+        is: Is::TextList(&CIDR, |config, blocks| config.options.pod_cidrs = cidrs(&blocks)),
+        without: Unset("all private addresses"),
+        help: "the addresses of pods",
+    },
+    Key {
+        name: "serviceCIDRs",
+        is: Is::TextList(&CIDR, |config, blocks| config.options.service_cidrs = cidrs(&blocks)),
+        without: Unset("none"),
+        help: "the addresses of Services, which are none of pods",
     },
     Key {
         name: "ignores",

@@ -129,6 +129,8 @@ impl<T> Is<T> {
             Is::Rules(_) => "list of rules".to_owned(),
             Is::Folders(_) => "folders by name, each below that of the configuration".to_owned(),
             Is::PortMap(_) => "a port for each port".to_owned(),
+            Is::TextMap(names, texts, _) => format!("by {}: {}", names.what, texts.what),
+            Is::PortByName(names, _) => format!("a port by {}", names.what),
             Is::Labels(_) => "labels like `app=web,tier=front`".to_owned(),
             Is::Patch(_) => "list of JSON Patch operations".to_owned(),
             Is::RuleOptions(_) => "options by rule".to_owned(),
@@ -166,6 +168,16 @@ impl<T> Is<T> {
             Is::PortMap(_) => json!({
                 "type": ["object", "null"],
                 "propertyNames": {"pattern": "^[1-9][0-9]{0,4}$"},
+                "additionalProperties": number(&Numbers { from: 1, to: 65_535, but: None }),
+            }),
+            Is::TextMap(names, texts, _) => json!({
+                "type": ["object", "null"],
+                "propertyNames": {"pattern": names.pattern},
+                "additionalProperties": text(texts),
+            }),
+            Is::PortByName(names, _) => json!({
+                "type": ["object", "null"],
+                "propertyNames": {"pattern": names.pattern},
                 "additionalProperties": number(&Numbers { from: 1, to: 65_535, but: None }),
             }),
             Is::Labels(_) => json!({"type": "string", "pattern": "^[^=,]+=[^,]*(,[^=,]+=[^,]*)*$"}),

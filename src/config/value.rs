@@ -48,6 +48,16 @@ impl<T> Is<T> {
             Is::Rules(set) => set(into, items(reader, "names of rules", value, rule)),
             Is::Folders(set) => set(into, entries(reader, value, folder)),
             Is::PortMap(set) => set(into, port_map(reader, value)),
+            Is::TextMap(names, texts, set) => {
+                let read = |reader: &mut Reader<'_>, value: &Value| text(reader, texts, value);
+                set(into, named(reader, names, value, read));
+            }
+            Is::PortByName(names, set) => {
+                let read = |reader: &mut Reader<'_>, value: &Value| {
+                    number(reader, &PORT, value).and_then(|port| u16::try_from(port).ok())
+                };
+                set(into, named(reader, names, value, read));
+            }
             Is::Labels(set) => set(into, labels(reader, value)),
             Is::Patch(set) => {
                 if let Some(patch) = patch(reader, value) {
@@ -84,6 +94,23 @@ fn entries<V>(
     }
     all
 }
+
+/// Entries whose names are of one kind.
+fn named<V>(
+    reader: &mut Reader<'_>,
+    names: &Texts,
+    value: &Value,
+    read: impl Fn(&mut Reader<'_>, &Value) -> Option<V>,
+) -> BTreeMap<String, V> {
+    let all = entries(reader, value, read);
+    for name in all.keys().filter(|name| !(names.accepts)(name)) {
+        reader.within(name, |reader| reader.fault(format!("`{name}` is not {}", names.what)));
+    }
+    all
+}
+
+/// Ports that a program can listen on.
+const PORT: Numbers = Numbers { from: 1, to: 65_535, but: None };
 
 fn number(reader: &mut Reader<'_>, numbers: &Numbers, value: &Value) -> Option<i64> {
     let Some(number) = value.as_i64() else {
@@ -202,7 +229,6 @@ fn is_reserved(port: u16) -> bool {
 }
 
 fn port_map(reader: &mut Reader<'_>, value: &Value) -> BTreeMap<u16, u16> {
-    let port = Numbers { from: 1, to: 65_535, but: None };
     let mut map: BTreeMap<u16, u16> = BTreeMap::new();
     for (key, value) in reader.mapping(value).into_iter().flatten() {
         reader.within(key, |reader| {
@@ -210,7 +236,7 @@ fn port_map(reader: &mut Reader<'_>, value: &Value) -> BTreeMap<u16, u16> {
             let Some(from) = from else {
                 return reader.fault(format!("`{key}` is no port: a port is a number from 1 to 65535"));
             };
-            let Some(to) = number(reader, &port, value).and_then(|to| u16::try_from(to).ok()) else { return };
+            let Some(to) = number(reader, &PORT, value).and_then(|to| u16::try_from(to).ok()) else { return };
             let name = reader.name();
             if is_reserved(to) {
                 reader.fault(format!("`{name}` must not be {to}, which the mesh reserves too"));

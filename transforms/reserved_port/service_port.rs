@@ -3,7 +3,7 @@
 use super::numbers::Reserved;
 use super::usage::Usages;
 use super::{HELP, ReservedPort};
-use crate::manifest::{Field, Inventory, Protocol, ResourceId, protocol};
+use crate::manifest::{Field, ProtocolClass, ResourceId, protocol};
 use crate::rule::{Context, Finding, Level};
 
 /// Service ports for which a sidecar makes no HTTP listener, since its own ones have them (`conflictWithReservedListener`
@@ -16,7 +16,7 @@ pub(super) fn check(cx: &Context<'_>, reserved: &Reserved<'_>, usages: &Usages<'
         for item in ports.items() {
             let number = |key: &str| item.get(key).filter(|field| is_reserved(reserved, *field));
             let (port, target) = (number("port"), number("targetPort"));
-            if (port.is_some() || target.is_some()) && is_application(cx.inventory, id) {
+            if (port.is_some() || target.is_some()) && cx.inventory.is_checked_service(id) {
                 findings.extend(port.and_then(|field| own_port(cx, id, item, field)));
                 findings.extend(target.and_then(|field| target_port(cx, reserved, usages, id, field)));
             }
@@ -28,30 +28,12 @@ fn is_reserved(reserved: &Reserved<'_>, field: Field<'_>) -> bool {
     field.as_i64().and_then(|number| u16::try_from(number).ok()).is_some_and(|port| reserved.contains(port))
 }
 
-/// True for a Service that is neither the mesh's nor a gateway's, by its own labels and by the pods it selects.
-fn is_application(inventory: &Inventory<'_>, id: ResourceId) -> bool {
-    let Some(root) = inventory.root(id) else { return false };
-    let namespaces = inventory.placements(id).iter().filter_map(|placement| placement.namespace.as_deref());
-    let ignored = namespaces.into_iter().any(|namespace| inventory.is_ignored_namespace(namespace));
-    let holders = [root.at(&["metadata", "labels"]), root.at(&["spec", "selector"])];
-    let has = |key: &str| holders.iter().flatten().any(|labels| labels.get(key).is_some());
-    let value = |key: &str| holders.iter().flatten().map(|labels| labels.text_at(&[key])).find(|text| !text.is_empty());
-    let is_mesh = has("istio")
-        || has("gateway.istio.io/managed")
-        || has("gateway.networking.k8s.io/gateway-name")
-        || value("release") == Some("istio")
-        || value("app").is_some_and(|app| app.starts_with("istio") || app == "ztunnel" || app.ends_with("gateway"));
-    let workloads = inventory.workloads_of(id).possible;
-    let checked = |id: &ResourceId| inventory.workload(*id).is_some_and(|workload| inventory.is_checked(workload));
-    !ignored && !is_mesh && (workloads.is_empty() || workloads.iter().any(checked))
-}
-
 /// A Service port that sidecars of clients can't listen on.
 fn own_port(cx: &Context<'_>, id: ResourceId, item: Field<'_>, field: Field<'_>) -> Option<Finding> {
     let port = field.as_i64().filter(|port| LISTENERS.contains(port))?;
     let finding = |message: String| Finding::of(&ReservedPort::META, cx.inventory, id, field, message);
-    Some(match protocol(item) {
-        Protocol::Http => {
+    Some(match protocol(item).class() {
+        ProtocolClass::Http => {
             finding(format!("clients in the mesh can't reach HTTP port {port} of this Service by its name"))
                 .level(Level::Warning)
                 .help(
@@ -59,7 +41,7 @@ fn own_port(cx: &Context<'_>, id: ResourceId, item: Field<'_>, field: Field<'_>)
                  move the clients to it, then remove this one",
                 )
         }
-        Protocol::Tcp | Protocol::Udp | Protocol::Undeclared => {
+        ProtocolClass::Tcp | ProtocolClass::Udp | ProtocolClass::Undeclared => {
             finding(format!("Service port {port} is a port of the mesh"))
                 .level(Level::Info)
                 .help("it works for TCP; were it declared as HTTP, clients in the mesh could not reach it by its name")

@@ -4,7 +4,7 @@ mod set_up;
 mod telemetry;
 
 use crate::config::TraceMode;
-use crate::manifest::{Protocol, ServicePort, Workload, protocol};
+use crate::manifest::{ProtocolClass, ServicePort, Workload, protocol};
 use crate::rule::{Context, Finding, Level, Meta, Safety, Transform};
 use crate::transform;
 
@@ -90,5 +90,5 @@ fn is_dark(cx: &Context<'_>, workload: Workload<'_>) -> bool {
 /// The ports of Services that send HTTP to the workload.
 fn http_ports<'i>(cx: &'i Context<'_>, workload: Workload<'i>) -> impl Iterator<Item = ServicePort<'i>> {
     let ports = cx.inventory.service_ports_of(workload).into_iter();
-    ports.filter(|port| protocol(port.field) == Protocol::Http)
+    ports.filter(|port| protocol(port.field).class() == ProtocolClass::Http)
 }
