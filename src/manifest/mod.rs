@@ -3,6 +3,7 @@
 //! Nothing here touches a file. Everything is read-only and made anew for each pass of the engine.
 
 mod association;
+mod carrier;
 mod config_map;
 mod container;
 mod dns_server;
@@ -31,6 +32,7 @@ mod source;
 mod workload;
 
 pub use association::Association;
+pub use carrier::Carrier;
 pub use config_map::{ConfigMapUse, ConfigMapUseKind};
 pub use container::{Container, Probe, Role};
 pub use field::{Field, NodeId};

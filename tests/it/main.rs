@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cli;
+mod creation;
 mod engine;
 mod fixtures;
 mod judge;
@@ -16,6 +17,7 @@ fn main() -> std::process::ExitCode {
     let trials = [
         architecture::trials(),
         cli::trials(),
+        creation::trials(),
         engine::trials(),
         fixtures::trials(),
         judge::trials(),
