@@ -2,10 +2,12 @@
 
 mod architecture;
 mod cli;
+mod crds;
 mod engine;
 mod fixtures;
 mod judge;
 mod programs;
+mod repositories;
 mod shared;
 mod suites;
 mod user_transforms;
@@ -16,6 +18,7 @@ fn main() -> std::process::ExitCode {
     let trials = [
         architecture::trials(),
         cli::trials(),
+        crds::trials(),
         engine::trials(),
         fixtures::trials(),
         judge::trials(),

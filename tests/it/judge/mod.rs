@@ -3,7 +3,7 @@
 mod analyze;
 mod client;
 mod mutations;
-mod resources;
+pub(crate) mod resources;
 mod server;
 mod stage;
 mod verdict;
