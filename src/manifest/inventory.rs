@@ -16,6 +16,7 @@ use super::ownership::Owner;
 use super::ownership::is_proxy_container;
 use super::primary_service::KnownApplications;
 use super::resource::{Resource, ResourceId, not_ours};
+use super::routes::RouteIndex;
 use super::setting::Setting;
 use super::source::SourceFile;
 use super::workload::Workload;
@@ -67,6 +68,7 @@ pub struct Inventory<'a> {
     /// Whether rules look at each workload's pods: every rule asks.
     checked: Vec<OnceCell<bool>>,
     pub(super) config_map_index: OnceCell<ConfigMapIndex>,
+    pub(super) routes: OnceCell<RouteIndex>,
     label_users: OnceCell<LabelUsers>,
     namespaces: HashMap<String, Vec<ResourceId>>,
     /// Resources that are neither workloads nor patches, by kind.
@@ -107,6 +109,7 @@ impl<'a> Inventory<'a> {
             settings: RefCell::default(),
             checked: vec![OnceCell::new(); resources.len()],
             config_map_index: OnceCell::new(),
+            routes: OnceCell::new(),
             label_users: OnceCell::new(),
             namespaces: HashMap::new(),
             by_kind: HashMap::new(),

@@ -3,6 +3,7 @@
 //! Nothing here touches a file. Everything is read-only and made anew for each pass of the engine.
 
 mod association;
+mod carrier;
 mod config_map;
 mod container;
 mod dns_server;
@@ -21,6 +22,7 @@ mod pod_security;
 mod primary_service;
 mod protocol;
 mod resource;
+mod routes;
 mod selector;
 mod service;
 mod service_port;
@@ -31,6 +33,7 @@ mod source;
 mod workload;
 
 pub use association::Association;
+pub use carrier::Carrier;
 pub use config_map::{ConfigMapUse, ConfigMapUseKind};
 pub use container::{Container, Probe, Role};
 pub use field::{Field, NodeId};
@@ -45,6 +48,7 @@ pub use pod_security::PodSecurity;
 pub use primary_service::Primary;
 pub use protocol::{Protocol, ProtocolClass, protocol};
 pub use resource::{Resource, ResourceId, ResourceName};
+pub use routes::{Route, RouteKind, RoutePort};
 pub use selector::Selector;
 pub use service_port::{ServicePort, TargetPort};
 pub use setting::Setting;

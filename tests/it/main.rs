@@ -3,6 +3,7 @@
 mod architecture;
 mod cli;
 mod crds;
+mod creation;
 mod engine;
 mod fixtures;
 mod judge;
@@ -19,6 +20,7 @@ fn main() -> std::process::ExitCode {
         architecture::trials(),
         cli::trials(),
         crds::trials(),
+        creation::trials(),
         engine::trials(),
         fixtures::trials(),
         judge::trials(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use libtest_mimic::Failed;
+use meshfix::transforms;
 use serde_json::Value;
 
 use crate::cli::support::World;
@@ -47,13 +48,13 @@ pub(crate) fn fix(folder: &Path, api: Api) -> Result<Fixed, Failed> {
         return Err(format!("{} can't be copied", folder.display()).into());
     }
     fs::write(world.outside("meshfix.yaml"), configuration(api))?;
-    let before = manifests(&world);
+    let before = manifests(&world.root)?;
     let ran = world.run(&["--write", "--unsafe", "--format", "json", "--config", "../meshfix.yaml", "."]);
     if !matches!(ran.code, Some(0 | 1)) {
         return Err(format!("{}: {:?} {}", folder.display(), ran.code, ran.err).into());
     }
     let report = serde_json::from_slice(&ran.bytes)?;
-    Ok(Fixed { before, after: manifests(&world), report })
+    Ok(Fixed { before, after: manifests(&world.root)?, report })
 }
 
 fn configuration(api: Api) -> String {
@@ -61,10 +62,12 @@ fn configuration(api: Api) -> String {
         Api::Istio => "istio",
         Api::GatewayApi => "gateway-api",
     };
+    let head = "apiVersion: meshfix.dev/v1alpha1\nkind: MeshFix\n";
+    if !transforms::ALL.iter().any(|rule| rule.meta().name == "exposed-service") {
+        return head.to_owned();
+    }
     format!(
-        r#"apiVersion: meshfix.dev/v1alpha1
-kind: MeshFix
-spec:
+        r#"{head}spec:
   rules:
     exposed-service:
       api: {api}
@@ -74,9 +77,25 @@ spec:
     )
 }
 
-fn manifests(world: &World) -> Files {
-    let is_manifest =
-        |name: &Path| name.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|e| end == *e));
-    let files = world.files().into_iter().filter(|(name, _)| is_manifest(name));
-    files.filter_map(|(name, bytes)| Some((name.to_str()?.to_owned(), String::from_utf8(bytes).ok()?))).collect()
+/// The manifests of a folder, by their names in it.
+pub(crate) fn manifests(folder: &Path) -> Result<Files, Failed> {
+    let mut files = Files::new();
+    collect(folder, "", &mut files)?;
+    files.sort();
+    Ok(files)
+}
+
+fn collect(folder: &Path, prefix: &str, files: &mut Files) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), &format!("{name}/"), files)?;
+        } else if [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
+            && let Ok(text) = String::from_utf8(fs::read(entry.path())?)
+        {
+            files.push((name, text));
+        }
+    }
+    Ok(())
 }

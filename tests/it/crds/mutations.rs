@@ -41,7 +41,7 @@ pub(crate) const ALL: &[(&str, &[&str])] = &[
     // Null is a value of its own.
     (
         r#"{"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "apples"}, "spec": {
-            "hosts": null, "tcp": [{"route": [{"destination": {"host": "apples", "port": {"number": 70000}}}]}]}}"#,
+            "hosts": null, "tcp": [{"route": [{"destination": {"host": "apples", "port": {"number": 4294967296}}}]}]}}"#,
         &["/spec/hosts: null", "/spec/tcp/0/route/0/destination/port/number: `maximum:"],
     ),
     // A version that is not served, and metadata that is none.

@@ -101,12 +101,13 @@ impl Crds {
             let is_everyones = matches!(name.as_str(), "apiVersion" | "kind" | "metadata");
             (!is_everyones).then(|| (name.clone(), value.clone()))
         };
-        let own: Value = Value::Object(fields.iter().filter_map(without_type).collect());
+        let mut own = Value::Object(fields.iter().filter_map(without_type).collect());
         let mut schema = schema.clone();
         // Some CRDs list what every resource has.
         if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
             required.retain(|name| !matches!(name.as_str(), Some("apiVersion" | "kind" | "metadata")));
         }
+        add_defaults(&schema, &mut own);
         self.structure(&schema, &own, "", &mut checked);
         checked
     }
@@ -256,6 +257,24 @@ impl Crds {
 impl Checked {
     fn fault(&mut self, at: &str, what: &str) {
         self.faults.insert(format!("{at}: {what}"));
+    }
+}
+
+/// Adds what the server adds before it looks.
+fn add_defaults(schema: &Value, value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+                if let (false, Some(default)) = (fields.contains_key(name), schema.get("default")) {
+                    fields.insert(name.clone(), default.clone());
+                }
+            }
+            for (name, value) in fields {
+                add_defaults(schema["properties"].get(name).unwrap_or(&schema["additionalProperties"]), value);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| add_defaults(&schema["items"], item)),
+        _ => {}
     }
 }
 

@@ -101,6 +101,12 @@ fn run(istioctl: &Path, server: &Server, cases: &[(String, Vec<Pair>)]) -> Resul
 }
 
 impl Analysis {
+    /// How often a code is said of a resource of a case (`Service shop/web`), before and after.
+    pub(crate) fn counts(&self, case: &str, code: &str, resource: &str) -> [usize; 2] {
+        let key = (case.to_owned(), code.to_owned(), resource.to_owned());
+        [&self.before, &self.after].map(|messages| messages.get(&key).copied().unwrap_or_default())
+    }
+
     /// What is said only after the fix, or more often, and is not expected.
     pub(crate) fn news(&self) -> Vec<String> {
         let expected = |case: &str, code: &str| {
