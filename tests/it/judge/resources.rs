@@ -24,11 +24,17 @@ pub(crate) struct Resource {
 
 /// A resource before and after a fix. `copy` tells resources of one name apart, as overlays and examples have them:
 /// they are alternatives, which never meet in a cluster. A folder's files meet as far as no name is there twice.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pair {
     pub(crate) before: Option<Resource>,
     pub(crate) after: Option<Resource>,
     pub(crate) copy: usize,
+}
+
+impl Pair {
+    pub(crate) fn is_namespace(&self) -> bool {
+        self.before.iter().chain(&self.after).any(|one| one.kind() == "Namespace")
+    }
 }
 
 /// The resources of all files, those in Lists too.
@@ -129,8 +135,7 @@ pub(crate) fn pair(before: Vec<Resource>, after: Vec<Resource>) -> Vec<Pair> {
         let copy = copy_beside(&pairs, &file, &resources);
         pairs.extend(resources.into_iter().map(|one| Pair { before: None, after: Some(one), copy }));
     }
-    let is_namespace = |pair: &Pair| pair.before.iter().chain(&pair.after).any(|one| one.kind() == "Namespace");
-    pairs.sort_by_key(|pair| !is_namespace(pair));
+    pairs.sort_by_key(|pair| !pair.is_namespace());
     pairs
 }
 
