@@ -8,7 +8,7 @@ use crate::config::Options;
 pub use crate::config::{Level, Safety};
 use crate::manifest::{Carrier, Field, Inventory, NodeId, ResourceId, ResourceName, Workload};
 use crate::text::Loc;
-use crate::yaml::Op;
+use crate::yaml::{self, Op};
 
 /// What a change relied on without changing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,11 @@ impl Creation {
             name: text("/metadata/name"),
         }
     }
+}
+
+/// A resource as the text of a manifest, for people to paste.
+pub fn manifest_text(value: &Value) -> String {
+    yaml::document_text(value)
 }
 
 /// What is to change, over any number of files: all of it or nothing.
@@ -153,7 +158,10 @@ impl Change {
                 creation
             }
         };
-        self.premises.push(Premise::Claim { owner: creation.name(), key: String::new() });
+        // Without a namespace two of one name may be in two.
+        let name = creation.name();
+        let key = if name.namespace.is_none() { creation.file.unwrap_or_default() } else { String::new() };
+        self.premises.push(Premise::Claim { owner: name, key });
         Ok(())
     }
 

@@ -5,6 +5,7 @@ mod app_label;
 mod dns_ndots;
 mod dns_policy;
 mod envoy_base_id;
+mod exposed_service;
 mod external_registry;
 mod health_probe;
 mod host_network;
@@ -45,6 +46,7 @@ pub static ALL: &[&dyn Transform] = &[
     &health_probe::HealthProbe,
     &trace_context::TraceContext,
     &external_registry::ExternalRegistry,
+    &exposed_service::ExposedService,
     &unused_ignore::UnusedIgnore,
     &unexplained_ignore::UnexplainedIgnore,
 ];

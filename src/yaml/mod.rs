@@ -75,6 +75,11 @@ pub fn parse(text: &Arc<str>, slice: Span) -> Result<Option<Document>, Error> {
     parse::parse(text, slice)
 }
 
+/// The text of a document with this value, as people write manifests.
+pub fn document_text(value: &serde_json::Value) -> String {
+    emit::document_text(value, emit::Style::default())
+}
+
 /// The text of a new document with this value, indented as `like` is; with `\n` line endings and a final one.
 pub fn new_document(value: &serde_json::Value, like: &Document) -> String {
     emit::document_text(value, layout::Layout::new(like).style(like.root().id()))
