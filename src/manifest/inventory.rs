@@ -4,6 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::access::{AccessIndex, AddressUse};
 use super::association::{Association, Nearness, declared};
 use super::config_map::ConfigMapIndex;
 use super::container::Container;
@@ -64,6 +65,9 @@ pub struct Inventory<'a> {
     pub(super) known_applications: KnownApplications,
     /// What each workload's programs are told: several rules look through it.
     pub(super) settings: RefCell<HashMap<ResourceId, Rc<[Setting]>>>,
+    /// The addresses that each workload's programs are told.
+    pub(super) addresses: RefCell<HashMap<ResourceId, Rc<[AddressUse]>>>,
+    pub(super) access_index: OnceCell<AccessIndex>,
     /// Whether rules look at each workload's pods: every rule asks.
     checked: Vec<OnceCell<bool>>,
     pub(super) config_map_index: OnceCell<ConfigMapIndex>,
@@ -105,6 +109,8 @@ impl<'a> Inventory<'a> {
             associations: RefCell::default(),
             known_applications: KnownApplications::default(),
             settings: RefCell::default(),
+            addresses: RefCell::default(),
+            access_index: OnceCell::new(),
             checked: vec![OnceCell::new(); resources.len()],
             config_map_index: OnceCell::new(),
             label_users: OnceCell::new(),

@@ -2,6 +2,8 @@
 //!
 //! Nothing here touches a file. Everything is read-only and made anew for each pass of the engine.
 
+mod access;
+mod addresses;
 mod association;
 mod config_map;
 mod container;
@@ -30,6 +32,8 @@ mod sidecar;
 mod source;
 mod workload;
 
+pub use access::{AddressUse, Detour, OutsideClient};
+pub use addresses::{Address, Host, addresses, pod_of};
 pub use association::Association;
 pub use config_map::{ConfigMapUse, ConfigMapUseKind};
 pub use container::{Container, Probe, Role};
