@@ -11,6 +11,7 @@ mod host_network;
 mod host_port;
 mod init_network;
 mod job_completion;
+mod node_port_access;
 mod pod_labels;
 mod probe_port;
 mod probe_rewrite;
@@ -45,6 +46,7 @@ pub static ALL: &[&dyn Transform] = &[
     &health_probe::HealthProbe,
     &trace_context::TraceContext,
     &external_registry::ExternalRegistry,
+    &node_port_access::NodePortAccess,
     &unused_ignore::UnusedIgnore,
     &unexplained_ignore::UnexplainedIgnore,
 ];

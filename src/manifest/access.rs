@@ -150,14 +150,51 @@ impl Inventory<'_> {
         self.access().clients.get(&service).map_or(&[], Vec::as_slice)
     }
 
-    /// The Services that have this node port, nearest to the asker, each with the entry of its ports.
-    pub fn services_with_node_port(&self, asker: ResourceId, port: u16) -> Vec<(ResourceId, NodeId)> {
-        self.nearest_with(&self.access().outside, asker, port)
+    /// Whether the host of an address is a node: true for an IP address, for a variable with the node's address and for
+    /// names that say so, false where it may be one, `None` where it is something else.
+    pub fn is_node(&self, workload: Workload<'_>, usage: &AddressUse) -> Option<bool> {
+        let name = match &usage.address.host {
+            Host::Ip(ip) if ip.is_loopback() => return self.leaves_the_pod(workload, usage).then_some(false),
+            Host::Ip(ip) if ip.is_unspecified() => return None,
+            Host::Ip(_) => return Some(true),
+            Host::Variable(name) => return self.is_node_variable(workload, name),
+            Host::Name(name) => name.trim_end_matches('.').to_ascii_lowercase(),
+        };
+        if name == "localhost" {
+            return self.leaves_the_pod(workload, usage).then_some(false);
+        }
+        let mut labels = name.split('.');
+        let first = labels.next().unwrap_or_default();
+        let is_service = name.contains(".svc") || !self.services_named(first).is_empty();
+        if is_service {
+            return None;
+        }
+        let says_node = key::words(first).iter().any(|word| word.starts_with("node")) || first == "minikube";
+        Some(says_node || labels.next().is_some())
     }
 
     /// True for an address at which a Service can be reached from outside the cluster.
     pub fn is_outside_address(&self, ip: IpAddr) -> bool {
         self.access().outside.hosts.contains_key(&ip.to_string())
+    }
+
+    /// The name by which the asker reaches a Service: the short one where both are in one namespace, as far as the
+    /// manifests say. `None` where a kustomization gives it another name, or several namespaces.
+    pub fn host_of_service(&self, service: ResourceId, asker: ResourceId) -> Option<String> {
+        let name = &self.resource(service).name.name;
+        if self.renamer(service).is_some() {
+            return None;
+        }
+        let (theirs, own) = (self.placements(service), self.placements(asker));
+        let namespace = theirs.first()?.namespace.as_deref();
+        if theirs.iter().any(|placement| placement.namespace.as_deref() != namespace) {
+            return (theirs == own).then(|| name.clone());
+        }
+        let is_same = own.iter().all(|placement| placement.namespace.as_deref() == namespace);
+        Some(match namespace.filter(|_| !is_same) {
+            Some(namespace) => format!("{name}.{namespace}.svc.{}", self.options().cluster_domain),
+            None => name.clone(),
+        })
     }
 
     fn access(&self) -> &AccessIndex {
@@ -256,32 +293,6 @@ impl Inventory<'_> {
         });
         let is_certain = is_node && near.len() == 1;
         near.into_iter().map(|(id, port)| (id, client(Detour::NodePort, Some(port), is_certain))).collect()
-    }
-
-    /// Whether the host of an address is a node: true for an IP address, for a variable with the node's address and for
-    /// names that say so, false where it may be one, `None` where it is something else.
-    fn is_node(&self, workload: Workload<'_>, usage: &AddressUse) -> Option<bool> {
-        let name = match &usage.address.host {
-            Host::Ip(ip) if ip.is_loopback() => return self.leaves_the_pod(workload, usage).then_some(false),
-            Host::Ip(ip) if ip.is_unspecified() => return None,
-            Host::Ip(_) => return Some(true),
-            Host::Variable(name) => return self.is_node_variable(workload, name),
-            Host::Name(name) => name.trim_end_matches('.').to_ascii_lowercase(),
-        };
-        if name == "localhost" {
-            return self.leaves_the_pod(workload, usage).then_some(false);
-        }
-        let mut labels = name.split('.');
-        let first = labels.next().unwrap_or_default();
-        let is_service = name.contains(".svc") || !self.services_named(first).is_empty();
-        if is_service {
-            return None;
-        }
-        Some(
-            labels.next().is_some()
-                || key::words(first).iter().any(|word| word.starts_with("node"))
-                || first == "minikube",
-        )
     }
 
     /// True where no container of the pod declares the port as its own.

@@ -172,6 +172,14 @@ fn in_comment(before: &str) -> bool {
     line.trim_start().starts_with(['#', ';']) || line.trim_start().starts_with("//") || line.contains(" # ")
 }
 
+/// True for an address of a private network (RFC 1918, RFC 6598, RFC 4193): pods have such ones, and so have nodes.
+pub fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_private() || ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64,
+        IpAddr::V6(ip) => ip.segments()[0] & 0xFE00 == 0xFC00,
+    }
+}
+
 /// The address and the namespace that a pod's name in DNS has: `10-0-0-5.shop.pod.cluster.local`.
 pub fn pod_of(name: &str) -> Option<(IpAddr, &str)> {
     let mut parts = name.split('.');

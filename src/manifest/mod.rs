@@ -33,7 +33,7 @@ mod source;
 mod workload;
 
 pub use access::{AddressUse, Detour, OutsideClient};
-pub use addresses::{Address, Host, addresses, pod_of};
+pub use addresses::{Address, Host, addresses, is_private, pod_of};
 pub use association::Association;
 pub use config_map::{ConfigMapUse, ConfigMapUseKind};
 pub use container::{Container, Probe, Role};
