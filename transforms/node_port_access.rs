@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::manifest::{AddressUse, Detour, Field, Host, NodeId, OutsideClient, ResourceId, Workload, is_private};
 use crate::rule::{Change, Context, Finding, Fix, Level, Meta, Safety, Transform};
@@ -51,6 +51,7 @@ impl Transform for NodePortAccess {
                 }
             }
         }
+        let mut told = BTreeSet::new();
         for clients in clients.values() {
             let (_, first) = clients[0];
             let Some(workload) = inventory.workload(first.workload) else { continue };
@@ -58,7 +59,9 @@ impl Transform for NodePortAccess {
             if first.detour != Detour::NodePort || !inventory.is_checked(workload) || !clients.iter().all(is_ours) {
                 continue;
             }
-            findings.extend(finding(cx, workload, clients));
+            // Several addresses for the outside in one text are one thing to say.
+            let found = finding(cx, workload, clients);
+            findings.extend(found.filter(|one| one.level != Level::Info || told.insert(first.usage.at)));
         }
         for workload in inventory.workloads() {
             for usage in inventory.addresses_of(workload).iter() {
@@ -92,14 +95,18 @@ fn finding(cx: &Context<'_>, workload: Workload<'_>, clients: &[(ResourceId, &Ou
     let (usage, name) = (&client.usage, &cx.inventory.resource(service).name.name);
     let port = cx.inventory.field(client.port?)?;
     let number = port.text_at(&["port"]);
-    let finding = at(cx, workload, usage, |address| {
-        let names: Vec<String> =
-            clients.iter().map(|(id, _)| format!("`{}`", cx.inventory.resource(*id).name.name)).collect();
-        format!("{address} is a node port of Service {}", names.join(" and "))
-    })?;
-    let finding = clients.iter().fold(finding, |finding, (_, client)| {
+    let is_own = match &usage.address.host {
+        Host::Ip(ip) => ip.is_loopback(),
+        Host::Name(name) => name == "localhost",
+        Host::Variable(_) => false,
+    };
+    let verb = if client.is_certain || clients.len() > 1 { "is" } else { "may be" };
+    let finding = at(cx, workload, usage, |address| format!("{address} {verb} a node port of Service `{name}`"))?;
+    let finding = clients.iter().fold(finding, |finding, (id, client)| {
         match client.port.and_then(|port| cx.inventory.field(port)?.get("nodePort")) {
-            Some(port) => finding.related(port, "the node port"),
+            Some(port) => {
+                finding.related(port, format!("the node port of Service `{}`", cx.inventory.resource(*id).name.name))
+            }
             None => finding,
         }
     });
@@ -108,19 +115,20 @@ fn finding(cx: &Context<'_>, workload: Workload<'_>, clients: &[(ResourceId, &Ou
             "its users are outside the cluster; expose Service `{name}` by a Gateway and give them its public name"
         )));
     }
-    let is_own = matches!(&usage.address.host, Host::Ip(ip) if ip.is_loopback())
-        || matches!(&usage.address.host, Host::Name(name) if name == "localhost");
     if is_own {
         return Some(finding.level(Level::Info).help(format!(
             "in the pod this is the pod itself, where no container declares the port; a program of the pod calls `{name}:{number}`, one outside the cluster a Gateway"
         )));
     }
-    if !client.is_certain {
-        return Some(finding.help(format!(
-            "calls to a node's address get no route, no retry and no identity of the mesh; whether this is the Service is not certain: call it by its name, `{name}:{number}`"
-        )));
+    let why = "calls to a node's address get no route, no retry and no identity of the mesh, and strict mutual TLS refuses them";
+    if clients.len() > 1 {
+        let help = format!("{why}; several Services have the number: call the one that is meant by its name");
+        return Some(finding.help(help));
     }
-    let finding = finding.help("calls to a node's address get no route, no retry and no identity of the mesh, and strict mutual TLS refuses them; call the Service by its name");
+    if !client.is_certain {
+        return Some(finding.help(format!("{why}; if this Service is meant, call `{name}:{number}`")));
+    }
+    let finding = finding.help(format!("{why}; call the Service by its name"));
     Some(with_fix(cx, workload, finding, client, service, number))
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::addresses::{Address, Host, addresses};
+use super::addresses::{Address, Host, addresses, in_comment};
 use super::container::Container;
 use super::field::{Field, NodeId};
 use super::inventory::Inventory;
@@ -89,19 +89,21 @@ pub struct OutsideClient {
     pub is_certain: bool,
 }
 
-/// The addresses that Services have for those outside the cluster.
+/// The addresses that Services have beside their names.
 #[derive(Debug, Default)]
-struct Outside {
+struct ServiceAddresses {
     /// By node port: the Service and the entry of its ports.
     node_ports: HashMap<u16, Vec<(ResourceId, NodeId)>>,
-    /// By IP address or name.
+    /// By IP address or name, those for the outside.
     hosts: HashMap<String, Vec<ResourceId>>,
+    /// By IP address in the cluster.
+    cluster_ips: HashMap<IpAddr, Vec<ResourceId>>,
 }
 
 /// Who uses which Service from the inside by its outside.
 #[derive(Debug, Default)]
 pub(super) struct AccessIndex {
-    outside: Outside,
+    addresses: ServiceAddresses,
     clients: BTreeMap<ResourceId, Vec<OutsideClient>>,
 }
 
@@ -126,6 +128,9 @@ impl Inventory<'_> {
             for mut address in addresses(value) {
                 address.range = range.start + address.range.start..range.start + address.range.end;
                 let place = (field.id(), address.range.start);
+                if in_comment(&text[..address.range.start]) {
+                    continue;
+                }
                 if setting.is_empty() && found.contains_key(&place) {
                     continue;
                 }
@@ -175,7 +180,12 @@ impl Inventory<'_> {
 
     /// True for an address at which a Service can be reached from outside the cluster.
     pub fn is_outside_address(&self, ip: IpAddr) -> bool {
-        self.access().outside.hosts.contains_key(&ip.to_string())
+        self.access().addresses.hosts.contains_key(&ip.to_string())
+    }
+
+    /// The Service that has this address in the cluster, where it is written: the one nearest to the asker.
+    pub fn service_of_cluster_ip(&self, asker: ResourceId, ip: IpAddr) -> Option<ResourceId> {
+        self.nearest(asker, self.access().addresses.cluster_ips.get(&ip)?).first().copied()
     }
 
     /// The name by which the asker reaches a Service: the short one where both are in one namespace, as far as the
@@ -188,7 +198,8 @@ impl Inventory<'_> {
         let (theirs, own) = (self.placements(service), self.placements(asker));
         let namespace = theirs.first()?.namespace.as_deref();
         if theirs.iter().any(|placement| placement.namespace.as_deref() != namespace) {
-            return (theirs == own).then(|| name.clone());
+            // Wherever the asker is deployed, the Service is deployed beside it.
+            return own.iter().all(|placement| theirs.contains(placement)).then(|| name.clone());
         }
         let is_same = own.iter().all(|placement| placement.namespace.as_deref() == namespace);
         Some(match namespace.filter(|_| !is_same) {
@@ -199,32 +210,39 @@ impl Inventory<'_> {
 
     fn access(&self) -> &AccessIndex {
         self.access_index.get_or_init(|| {
-            let outside = self.outside();
+            let addresses = self.service_addresses();
             let mut clients: BTreeMap<ResourceId, Vec<OutsideClient>> = BTreeMap::new();
-            if outside.node_ports.is_empty() && outside.hosts.is_empty() {
-                return AccessIndex { outside, clients };
+            if addresses.node_ports.is_empty() && addresses.hosts.is_empty() {
+                return AccessIndex { addresses, clients };
             }
             for workload in self.workloads() {
                 for usage in self.addresses_of(workload).iter() {
-                    for (service, client) in self.outside_clients(&outside, workload, usage) {
+                    for (service, client) in self.outside_clients(&addresses, workload, usage) {
                         clients.entry(service).or_default().push(client);
                     }
                 }
             }
-            AccessIndex { outside, clients }
+            AccessIndex { addresses, clients }
         })
     }
 
-    fn outside(&self) -> Outside {
-        let mut outside = Outside::default();
+    fn service_addresses(&self) -> ServiceAddresses {
+        let mut addresses = ServiceAddresses::default();
         for id in self.services() {
             let Some(root) = self.root(id) else { continue };
+            let own = root.at(&["spec", "clusterIPs"]).into_iter().flat_map(texts);
+            for ip in own.chain([root.text_at(&["spec", "clusterIP"])]).filter_map(|ip| ip.parse().ok()) {
+                let users = addresses.cluster_ips.entry(ip).or_default();
+                if users.last() != Some(&id) {
+                    users.push(id);
+                }
+            }
             let mut hosts: Vec<&str> = root.at(&["spec", "externalIPs"]).into_iter().flat_map(texts).collect();
             if matches!(root.text_at(&["spec", "type"]), "NodePort" | "LoadBalancer") {
                 for port in self.ports_of(id) {
                     let number = port.field.get("nodePort").and_then(|port| u16::try_from(port.as_i64()?).ok());
                     if let Some(number) = number.filter(|number| *number > 0) {
-                        outside.node_ports.entry(number).or_default().push((id, port.field.id()));
+                        addresses.node_ports.entry(number).or_default().push((id, port.field.id()));
                     }
                 }
                 hosts.push(root.text_at(&["spec", "loadBalancerIP"]));
@@ -235,17 +253,17 @@ impl Inventory<'_> {
                 hosts.extend(ingress.flat_map(|ingress| [ingress.text_at(&["ip"]), ingress.text_at(&["hostname"])]));
             }
             for host in hosts.into_iter().map(str::trim).filter(|host| !host.is_empty()) {
-                let users = outside.hosts.entry(host.to_ascii_lowercase()).or_default();
+                let users = addresses.hosts.entry(host.to_ascii_lowercase()).or_default();
                 if users.last() != Some(&id) {
                     users.push(id);
                 }
             }
         }
-        outside
+        addresses
     }
 
-    fn nearest_with(&self, outside: &Outside, asker: ResourceId, port: u16) -> Vec<(ResourceId, NodeId)> {
-        let Some(all) = outside.node_ports.get(&port) else { return Vec::new() };
+    fn nearest_with(&self, addresses: &ServiceAddresses, asker: ResourceId, port: u16) -> Vec<(ResourceId, NodeId)> {
+        let Some(all) = addresses.node_ports.get(&port) else { return Vec::new() };
         let ids: Vec<ResourceId> = all.iter().map(|(id, _)| *id).collect();
         let near = self.nearest(asker, &ids);
         all.iter().filter(|(id, _)| near.contains(id)).copied().collect()
@@ -254,7 +272,7 @@ impl Inventory<'_> {
     /// The Services that an address leads to from the outside: one, or those that it may mean.
     fn outside_clients(
         &self,
-        outside: &Outside,
+        addresses: &ServiceAddresses,
         workload: Workload<'_>,
         usage: &AddressUse,
     ) -> Vec<(ResourceId, OutsideClient)> {
@@ -268,7 +286,7 @@ impl Inventory<'_> {
             Host::Name(name) => name.trim_end_matches('.').to_ascii_lowercase(),
             Host::Variable(_) => String::new(),
         };
-        if let Some(ids) = outside.hosts.get(&host) {
+        if let Some(ids) = addresses.hosts.get(&host) {
             let near = self.nearest(holder, ids);
             let is_certain = near.len() == 1;
             let to = |id: &ResourceId| {
@@ -280,11 +298,11 @@ impl Inventory<'_> {
             return near.iter().map(to).collect();
         }
         let Some(port) = usage.address.port else { return Vec::new() };
-        if !outside.node_ports.contains_key(&port) {
+        if !addresses.node_ports.contains_key(&port) {
             return Vec::new();
         }
         let Some(is_node) = self.is_node(workload, usage) else { return Vec::new() };
-        let mut near = self.nearest_with(outside, holder, port);
+        let mut near = self.nearest_with(addresses, holder, port);
         // A number may be one of TCP and one of UDP.
         let transport = if usage.address.scheme == "udp" { "UDP" } else { "TCP" };
         near.retain(|(_, port)| {

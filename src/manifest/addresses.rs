@@ -167,7 +167,7 @@ fn scheme(before: &str) -> &str {
 }
 
 /// True behind the sign of a comment on the same line.
-fn in_comment(before: &str) -> bool {
+pub(super) fn in_comment(before: &str) -> bool {
     let line = before.rsplit('\n').next().unwrap_or_default();
     line.trim_start().starts_with(['#', ';']) || line.trim_start().starts_with("//") || line.contains(" # ")
 }
