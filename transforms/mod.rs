@@ -12,6 +12,7 @@ mod host_port;
 mod init_network;
 mod job_completion;
 mod node_port_access;
+mod pod_ip_access;
 mod pod_labels;
 mod probe_port;
 mod probe_rewrite;
@@ -46,6 +47,7 @@ pub static ALL: &[&dyn Transform] = &[
     &health_probe::HealthProbe,
     &trace_context::TraceContext,
     &external_registry::ExternalRegistry,
+    &pod_ip_access::PodIpAccess,
     &node_port_access::NodePortAccess,
     &unused_ignore::UnusedIgnore,
     &unexplained_ignore::UnexplainedIgnore,

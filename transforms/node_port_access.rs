@@ -100,7 +100,7 @@ fn finding(cx: &Context<'_>, workload: Workload<'_>, clients: &[(ResourceId, &Ou
         Host::Name(name) => name == "localhost",
         Host::Variable(_) => false,
     };
-    let verb = if client.is_certain || clients.len() > 1 { "is" } else { "may be" };
+    let verb = if client.is_certain { "is" } else { "may be" };
     let finding = at(cx, workload, usage, |address| format!("{address} {verb} a node port of Service `{name}`"))?;
     let finding = clients.iter().fold(finding, |finding, (id, client)| {
         match client.port.and_then(|port| cx.inventory.field(port)?.get("nodePort")) {

@@ -42,6 +42,7 @@ pub use inventory::{Inventory, Placement};
 pub use kinds::Kinds;
 pub use kustomize::AddedLabel;
 pub use label_users::{LabelUse, LabelUser};
+pub use listening::key::words as name_words;
 pub use listening::{Bearing, ConfigMapMention, PortMention, holds_number, text_holds_number};
 pub use membership::{Membership, Off};
 pub use ownership::{Owner, is_proxy_container};
