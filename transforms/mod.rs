@@ -12,6 +12,7 @@ mod host_port;
 mod init_network;
 mod job_completion;
 mod pod_labels;
+mod port_protocol;
 mod probe_port;
 mod probe_rewrite;
 mod proxy_uid;
@@ -45,6 +46,7 @@ pub static ALL: &[&dyn Transform] = &[
     &health_probe::HealthProbe,
     &trace_context::TraceContext,
     &external_registry::ExternalRegistry,
+    &port_protocol::PortProtocol,
     &unused_ignore::UnusedIgnore,
     &unexplained_ignore::UnexplainedIgnore,
 ];

@@ -2,6 +2,7 @@
 //!
 //! Nothing here touches a file. Everything is read-only and made anew for each pass of the engine.
 
+mod api_server;
 mod association;
 mod config_map;
 mod container;
@@ -14,6 +15,7 @@ mod kustomize;
 mod label_users;
 mod listening;
 mod membership;
+mod namespace_scope;
 mod node_agent;
 mod ownership;
 mod patches;
@@ -22,6 +24,7 @@ mod primary_service;
 mod protocol;
 mod resource;
 mod routes;
+mod scrape;
 mod selector;
 mod service;
 mod service_port;
@@ -29,6 +32,7 @@ mod setting;
 mod shell;
 mod sidecar;
 mod source;
+mod well_known_port;
 mod workload;
 
 pub use association::Association;
@@ -41,15 +45,18 @@ pub use kustomize::AddedLabel;
 pub use label_users::{LabelUse, LabelUser};
 pub use listening::{Bearing, ConfigMapMention, PortMention, holds_number, text_holds_number};
 pub use membership::{Membership, Off};
+pub use namespace_scope::NamespaceScope;
 pub use ownership::{Owner, is_proxy_container};
 pub use pod_security::PodSecurity;
 pub use primary_service::Primary;
 pub use protocol::{Protocol, ProtocolClass, protocol};
 pub use resource::{Resource, ResourceId, ResourceName};
 pub use routes::{Route, RouteKind, RoutePort};
+pub use scrape::Scrape;
 pub use selector::Selector;
 pub use service_port::{ServicePort, TargetPort};
 pub use setting::Setting;
 pub use shell::{Command, Word, base_name, commands, program};
 pub use source::{Slot, SourceFile, State};
+pub use well_known_port::{WellKnownPort, image_words};
 pub use workload::Workload;
