@@ -14,6 +14,7 @@ mod job_completion;
 mod node_port_access;
 mod pod_ip_access;
 mod pod_labels;
+mod port_protocol;
 mod probe_port;
 mod probe_rewrite;
 mod proxy_uid;
@@ -49,6 +50,7 @@ pub static ALL: &[&dyn Transform] = &[
     &external_registry::ExternalRegistry,
     &pod_ip_access::PodIpAccess,
     &node_port_access::NodePortAccess,
+    &port_protocol::PortProtocol,
     &unused_ignore::UnusedIgnore,
     &unexplained_ignore::UnexplainedIgnore,
 ];

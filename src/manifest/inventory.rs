@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::access::{AccessIndex, AddressUse};
+use super::api_server::ApiServerCalls;
 use super::association::{Association, Nearness, declared};
 use super::config_map::ConfigMapIndex;
 use super::container::Container;
@@ -17,6 +18,8 @@ use super::ownership::Owner;
 use super::ownership::is_proxy_container;
 use super::primary_service::KnownApplications;
 use super::resource::{Resource, ResourceId, not_ours};
+use super::routes::RouteIndex;
+use super::scrape::ScrapeIndex;
 use super::setting::Setting;
 use super::source::SourceFile;
 use super::workload::Workload;
@@ -71,6 +74,9 @@ pub struct Inventory<'a> {
     /// Whether rules look at each workload's pods: every rule asks.
     checked: Vec<OnceCell<bool>>,
     pub(super) config_map_index: OnceCell<ConfigMapIndex>,
+    pub(super) routes: OnceCell<RouteIndex>,
+    pub(super) scrapes: OnceCell<ScrapeIndex>,
+    pub(super) api_server_calls: OnceCell<ApiServerCalls>,
     label_users: OnceCell<LabelUsers>,
     namespaces: HashMap<String, Vec<ResourceId>>,
     /// Resources that are neither workloads nor patches, by kind.
@@ -113,6 +119,9 @@ impl<'a> Inventory<'a> {
             access_index: OnceCell::new(),
             checked: vec![OnceCell::new(); resources.len()],
             config_map_index: OnceCell::new(),
+            routes: OnceCell::new(),
+            scrapes: OnceCell::new(),
+            api_server_calls: OnceCell::new(),
             label_users: OnceCell::new(),
             namespaces: HashMap::new(),
             by_kind: HashMap::new(),
