@@ -12,7 +12,10 @@ mod host_network;
 mod host_port;
 mod init_network;
 mod job_completion;
+mod node_port_access;
+mod pod_ip_access;
 mod pod_labels;
+mod port_protocol;
 mod probe_port;
 mod probe_rewrite;
 mod proxy_uid;
@@ -47,6 +50,9 @@ pub static ALL: &[&dyn Transform] = &[
     &trace_context::TraceContext,
     &external_registry::ExternalRegistry,
     &exposed_service::ExposedService,
+    &pod_ip_access::PodIpAccess,
+    &node_port_access::NodePortAccess,
+    &port_protocol::PortProtocol,
     &unused_ignore::UnusedIgnore,
     &unexplained_ignore::UnexplainedIgnore,
 ];
