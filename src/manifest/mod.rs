@@ -7,6 +7,7 @@ mod config_map;
 mod container;
 mod dns_server;
 mod field;
+mod host;
 mod ingress_controller;
 mod inventory;
 mod kinds;
