@@ -85,7 +85,8 @@ fn translated(cx: &Context<'_>, port: ServicePort<'_>, workloads: &[Workload<'_>
     }?;
     let written = field.text().unwrap_or_default();
     let target = if field.as_i64().is_some() { format!("{behind}") } else { format!("{behind} (`{written}`)") };
-    let message = format!("port {number} of this headless Service is port {target} of its pods, and nothing translates it");
+    let message =
+        format!("port {number} of this headless Service is port {target} of its pods, and nothing translates it");
     let help = format!(
         "a client gets the pods' own addresses and asks port {number} there: write `port: {behind}` and let the clients \
          ask that, or give the Service an address of its own by taking out `clusterIP: None`"
@@ -118,7 +119,8 @@ fn not_listed(
             let transport = matches!(port.text_at(&["protocol"]), "" | "TCP");
             transport && !NOT_FOR_CLIENTS.iter().any(|part| name.contains(part))
         };
-        ports.extend(declared(cx, *workload).filter(|port| is_for_clients(*port) && !is_listed(*port)));
+        let is_missing = |port: &Field<'_>| number(*port).is_some() && is_for_clients(*port) && !is_listed(*port);
+        ports.extend(declared(cx, *workload).filter(is_missing));
     }
     ports.retain(|port| missed.insert(port.id()));
     let first = ports.first()?;
@@ -138,7 +140,8 @@ fn not_listed(
     let at = cx.inventory.root(id)?.at(&["spec", "ports"])?;
     let name = first.text_at(&["name"]);
     let number = first.text_at(&["containerPort"]);
-    let snippet = if name.is_empty() { format!("- port: {number}") } else { format!("- name: {name}\n  port: {number}") };
+    let snippet =
+        if name.is_empty() { format!("- port: {number}") } else { format!("- name: {name}\n  port: {number}") };
     let finding = Finding::of(&HeadlessPort::META, cx.inventory, id, at, message).level(Level::Info).help(
         "clients that ask the pods' own addresses on it go past the mesh: no mutual TLS, no metrics, and a refusal where \
          mutual TLS is strict; list it if other pods use it",
@@ -157,9 +160,10 @@ fn without_ports(cx: &Context<'_>, id: ResourceId) -> Option<Finding> {
     let Some(items) = items(cx, &workloads) else {
         return Some(finding.help(help).snippet("ports:\n  - name: tcp-peer   # the protocol, and what it is for\n    port: 7000   # the port that the pods listen on"));
     };
-    let finding = workloads.iter().flat_map(|workload| declared(cx, *workload)).fold(finding, |finding, port| {
-        finding.related(port, "a port of its pods")
-    });
+    let finding = workloads
+        .iter()
+        .flat_map(|workload| declared(cx, *workload))
+        .fold(finding, |finding, port| finding.related(port, "a port of its pods"));
     let mut finding = finding.help(help);
     let association = cx.inventory.workloads_of(id);
     let is_patched = |workload: &Workload<'_>| cx.inventory.may_be_patched(*workload, &["containers"]);
@@ -173,7 +177,8 @@ fn without_ports(cx: &Context<'_>, id: ResourceId) -> Option<Finding> {
     let numbers: Vec<String> = items.iter().map(|item| item["port"].to_string()).collect();
     let several = if numbers.len() > 1 { "s" } else { "" };
     let title = format!("list port{several} {} of its pods", numbers.join(", "));
-    let consequence = "proxies take part in connections that they passed by, by the protocol that each port's name declares";
+    let consequence =
+        "proxies take part in connections that they passed by, by the protocol that each port's name declares";
     let mut change = Change::default();
     match spec.get("ports") {
         Some(ports) => change.set(ports, Value::Array(items)),

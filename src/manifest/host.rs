@@ -34,8 +34,18 @@ impl Inventory<'_> {
         is_service
             || self.of_kind("networking.istio.io", "ServiceEntry").any(|id| {
                 let hosts = self.root(id).and_then(|root| root.at(&["spec", "hosts"]));
-                hosts.into_iter().flat_map(Field::items).filter_map(|field| field.as_str()).any(|own| covers(own, &host))
+                hosts
+                    .into_iter()
+                    .flat_map(Field::items)
+                    .filter_map(|field| field.as_str())
+                    .any(|own| covers(own, &host))
             })
+    }
+
+    /// True for the full name of a Service of the cluster.
+    pub fn is_cluster_host(&self, host: &str) -> bool {
+        let name = normal(host);
+        name.ends_with(".svc") || name.ends_with(&format!(".svc.{}", self.options().cluster_domain))
     }
 
     fn may_be_in(&self, id: ResourceId, namespace: &str) -> bool {

@@ -42,12 +42,14 @@ fn place(port: ServicePort<'_>) -> Field<'_> {
 fn without_effect(cx: &Context<'_>, id: ResourceId, ports: &[ServicePort<'_>]) -> Option<Finding> {
     let warned: Vec<ServicePort<'_>> = ports.iter().copied().filter(|port| is_warned_of(*port)).collect();
     let first = *warned.first()?;
-    let host = target(cx, id).and_then(|field| field.text()).unwrap_or_default();
-    let message = match (warned.len(), first.name()) {
-        (1, "") => format!("port {} of this alias of `{host}` has no name and no effect", first.number()?),
-        (1, name) => format!("port `{name}` of this alias of `{host}` declares no protocol that counts, and has no effect"),
-        (several, _) => format!("{several} ports of this alias of `{host}` declare no protocol and have no effect"),
+    let host = target(cx, id).and_then(|field| field.text())?;
+    let names: Vec<String> =
+        warned.iter().filter_map(|port| place(*port).text()).map(|name| format!("`{name}`")).collect();
+    let what = match names.as_slice() {
+        [one] => format!("port {one} has no effect"),
+        several => format!("ports {} have no effect", several.join(", ")),
     };
+    let message = format!("{what}: this Service is only another name for `{host}`");
     let finding =
         Finding::of(&ExternalNamePort::META, cx.inventory, id, place(first), message).level(Level::Info).help(
             "since Istio 1.21 the ports of an ExternalName Service change nothing, but `istioctl analyze` still warns of \

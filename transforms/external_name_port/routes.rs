@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{ExternalNamePort, service_entry, target};
 use crate::manifest::{Field, ResourceId};
-use crate::rule::{Context, Finding};
+use crate::rule::{Context, Finding, Level};
 
 const GROUP: &str = "networking.istio.io";
 
@@ -34,18 +34,20 @@ fn destination_rule(cx: &Context<'_>, id: ResourceId, host: Field<'_>) -> Option
     let name = host.text()?;
     let service = alias(cx, id, name)?;
     let target = target(cx, service)?;
-    let outside = target.text()?;
-    let message = format!("this DestinationRule has no effect: `{name}` is only a name for `{outside}`");
+    let outside = target.text()?.trim_end_matches('.');
+    let message = format!("this DestinationRule has no effect: `{name}` is only another name for `{outside}`");
     let mut finding = Finding::of(&ExternalNamePort::META, cx.inventory, id, host, message);
     finding.istio = None;
-    let finding = finding.related(target, "the name that it stands for").help(format!(
-        "since Istio 1.21 an ExternalName Service is an alias: write the rule for `{outside}`{}",
-        if cx.inventory.is_known_host(service, outside) { "" } else { ", and tell the mesh of it by a ServiceEntry" }
-    ));
-    Some(match cx.inventory.is_known_host(service, outside) {
-        true => finding.snippet(format!("host: {outside}")),
-        false => finding.snippet(format!("host: {outside}\n---\n{}", service_entry(cx, service, outside))),
-    })
+    let finding = finding.related(target, "the host behind the name");
+    let help = format!("since Istio 1.21 an ExternalName Service is an alias: write the rule for `{outside}`");
+    if cx.inventory.is_known_host(service, outside) || cx.inventory.is_cluster_host(outside) {
+        return Some(finding.help(help).snippet(format!("host: {outside}")));
+    }
+    Some(
+        finding
+            .help(format!("{help}, and tell the mesh of it by a ServiceEntry"))
+            .snippet(format!("host: {outside}\n---\n{}", service_entry(cx, service, outside))),
+    )
 }
 
 /// The hosts that a VirtualService routes to.
@@ -65,21 +67,24 @@ fn route(cx: &Context<'_>, id: ResourceId, host: Field<'_>, known: &mut HashSet<
     let name = host.text()?;
     let service = alias(cx, id, name)?;
     let target = target(cx, service)?;
-    let outside = target.text()?;
+    let outside = target.text()?.trim_end_matches('.');
     let is_address = outside.parse::<std::net::IpAddr>().is_ok();
     if is_address || !known.insert(service) || cx.inventory.is_known_host(service, outside) {
         return None;
     }
-    let message = format!("this route leads to `{outside}` by the name `{name}`, and no file tells the mesh of that host");
+    let message =
+        format!("this route leads to `{outside}` by the name `{name}`, and no file tells the mesh of that host");
     let mut finding = Finding::of(&ExternalNamePort::META, cx.inventory, id, host, message);
     finding.istio = None;
+    let help = "since Istio 1.21 an ExternalName Service is an alias: a route to it works only where the mesh knows the \
+                host behind it";
+    let finding = finding.related(target, "the host behind the name");
+    if cx.inventory.is_cluster_host(outside) {
+        return Some(finding.level(Level::Info).help(format!("{help}, as a Service that may be in other files")));
+    }
     Some(
         finding
-            .related(target, "the host behind the name")
-            .help(
-                "since Istio 1.21 an ExternalName Service is an alias: a route to it works only where the mesh knows the \
-                 host behind it, as a Service or by a ServiceEntry",
-            )
+            .help(format!("{help}, here by a ServiceEntry; it may be in other files"))
             .snippet(service_entry(cx, service, outside)),
     )
 }

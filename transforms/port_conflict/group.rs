@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::manifest::{Inventory, Protocol, ProtocolClass, ServicePort, Workload, protocol};
+use crate::manifest::{Inventory, Protocol, ProtocolClass, ResourceId, ServicePort, Workload, protocol};
 
 /// How many ports of Services are compared with each other: more never lead to one port but by mistake.
 const MOST: usize = 16;
@@ -72,18 +72,23 @@ impl<'a> Group<'a> {
 }
 
 /// The ports of all Services that certainly lead to the workload's pods. Of Services with one name, of which a cluster
-/// can hold only one, the first.
+/// can hold only one, the one beside the workload, or the first.
 pub(super) fn ports<'w>(inventory: &'w Inventory<'_>, workload: Workload<'w>) -> Vec<ServicePort<'w>> {
     let mut ports = inventory.service_ports_of(workload);
     ports.retain(|port| port.is_certain);
     if ports.len() < 2 {
         return ports;
     }
-    let mut first = BTreeMap::new();
+    let mut chosen: BTreeMap<&str, ResourceId> = BTreeMap::new();
     for port in &ports {
-        first.entry(inventory.resource(port.service).name.name.as_str()).or_insert(port.service);
+        let service = inventory.resource(port.service);
+        let known = chosen.entry(service.name.name.as_str()).or_insert(port.service);
+        let is_beside = |id: ResourceId| inventory.resource(id).file == workload.resource.file;
+        if is_beside(port.service) && !is_beside(*known) {
+            *known = port.service;
+        }
     }
-    ports.retain(|port| first.get(inventory.resource(port.service).name.name.as_str()) == Some(&port.service));
+    ports.retain(|port| chosen.get(inventory.resource(port.service).name.name.as_str()) == Some(&port.service));
     let rules_look = |port: &ServicePort<'_>| {
         inventory.service_type(port.service) != "ExternalName" && inventory.is_checked_service(port.service)
     };

@@ -81,7 +81,7 @@ fn target(cx: &Context<'_>, workload: Workload<'_>, group: &Group<'_>) -> Findin
     let base = |message: String| {
         let finding = Finding::new(&PortConflict::META, workload, at, message);
         let mut finding = group.ports.iter().fold(finding, |finding, port| {
-            finding.related(port.field, format!("{} leads to port {number}", port_name(cx, *port)))
+            finding.related(port.field, format!("{} for {}", word(*port), port_name(cx, *port)))
         });
         if group.numbers().len() > 1 {
             finding.istio = Some(SHARED_TARGET);
@@ -92,8 +92,8 @@ fn target(cx: &Context<'_>, workload: Workload<'_>, group: &Group<'_>) -> Findin
         let message = format!("port {number} of these pods is {said}");
         return base(message).help(format!(
             "a proxy treats a port of its pod in one way, and the oldest Service decides in which: declare the same \
-             protocol in {}, or let the application open a port for each protocol",
-            if group.services() > 1 { "the Services" } else { "both" }
+             protocol {}, or let the application open a port for each protocol",
+            if group.services() > 1 { "in all of them" } else { "for both" }
         ));
     }
     if undeclared.is_empty() || declared.is_empty() {
@@ -109,11 +109,11 @@ fn target(cx: &Context<'_>, workload: Workload<'_>, group: &Group<'_>) -> Findin
     if group.numbers().len() < 2 {
         finding.istio = None;
     }
-    let help = "the oldest Service decides whether the proxy looks at the traffic or trusts the declaration";
+    let help = "the oldest Service decides whether the proxy looks at the traffic or trusts what is declared";
     let [word] = declared.as_slice() else {
         return finding.help(format!("{help}: declare the protocol that the application speaks"));
     };
-    let finding = finding.help(format!("{help}: declare the same in both")).snippet(format!("appProtocol: {word}"));
+    let finding = finding.help(format!("{help}: declare the same everywhere")).snippet(format!("appProtocol: {word}"));
     align(cx, finding, &undeclared, *word)
 }
 
@@ -156,8 +156,7 @@ fn transport(cx: &Context<'_>, workload: Workload<'_>, ports: &[ServicePort<'_>]
     let are = if numbers.len() > 1 { "are" } else { "is" };
     let written: Vec<String> = numbers.iter().map(ToString::to_string).collect();
     let transports = transports.join(" and ");
-    let message =
-        format!("{several} {} of {} {are} TCP and {transports}", list(&written), services(cx, ports));
+    let message = format!("{several} {} of {} {are} TCP and {transports}", list(&written), services(cx, ports));
     let at = numbers.first().and_then(|number| declaration(workload, *number)).unwrap_or_else(|| name_of(workload));
     let finding = Finding::new(&PortConflict::META, workload, at, message).level(Level::Info).help(format!(
         "the mesh carries the TCP part only, {transports} goes past it as before; `istioctl analyze` warns of the number \
@@ -170,19 +169,23 @@ fn transport(cx: &Context<'_>, workload: Workload<'_>, ports: &[ServicePort<'_>]
 
 /// Who says what: "`http` for port 80 of Service `a`, and `tcp` for port 80 of Service `b`".
 fn said(cx: &Context<'_>, ports: &[ServicePort<'_>]) -> String {
-    let mut words: Vec<(Protocol, String)> = Vec::new();
+    let mut words: Vec<(ServicePort<'_>, String)> = Vec::new();
     for port in ports {
-        let protocol = protocol(port.field);
-        if !words.iter().any(|(known, _)| *known == protocol) {
-            words.push((protocol, port_name(cx, *port)));
+        if !words.iter().any(|(known, _)| protocol(known.field) == protocol(port.field)) {
+            words.push((*port, port_name(cx, *port)));
         }
     }
-    words.sort_by_key(|(protocol, _)| *protocol == Protocol::Undeclared);
-    let words = words.into_iter().map(|(protocol, name)| match protocol {
-        Protocol::Undeclared => format!("undeclared for {name}"),
-        _ => format!("`{protocol}` for {name}"),
-    });
+    words.sort_by_key(|(port, _)| protocol(port.field) == Protocol::Undeclared);
+    let words = words.into_iter().map(|(port, name)| format!("{} for {name}", word(port)));
     list(&words.collect::<Vec<_>>())
+}
+
+/// What a port declares, for people.
+fn word(port: ServicePort<'_>) -> String {
+    match protocol(port.field) {
+        Protocol::Undeclared => "undeclared".to_owned(),
+        declared => format!("`{declared}`"),
+    }
 }
 
 fn port_name(cx: &Context<'_>, port: ServicePort<'_>) -> String {

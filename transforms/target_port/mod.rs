@@ -39,7 +39,9 @@ impl Transform for TargetPort {
             let selected = Selected::of(cx, id);
             for port in cx.inventory.ports_of(id) {
                 let finding = match port.target() {
-                    Target::Name(name) if name.bytes().all(|byte| byte.is_ascii_digit()) => Some(quoted(cx, port, name)),
+                    Target::Name(name) if name.bytes().all(|byte| byte.is_ascii_digit()) => {
+                        Some(quoted(cx, port, name))
+                    }
                     Target::Name(name) => selected.as_ref().and_then(|selected| named(cx, port, name, selected)),
                     Target::Number(wanted) => {
                         selected.as_ref().and_then(|selected| number::undeclared(cx, port, wanted, selected))
@@ -66,9 +68,8 @@ impl<'a> Selected<'a> {
     fn of(cx: &'a Context<'_>, service: ResourceId) -> Option<Self> {
         let inventory = cx.inventory;
         let association = inventory.workloads_of(service);
-        let workloads = |ids: &[ResourceId]| -> Vec<Workload<'a>> {
-            ids.iter().filter_map(|id| inventory.workload(*id)).collect()
-        };
+        let workloads =
+            |ids: &[ResourceId]| -> Vec<Workload<'a>> { ids.iter().filter_map(|id| inventory.workload(*id)).collect() };
         let possible = workloads(&association.possible);
         let mut certain: Vec<Workload<'a>> = Vec::new();
         for workload in workloads(&association.certain) {
@@ -85,8 +86,11 @@ impl<'a> Selected<'a> {
             !workload.is_fragment() && !inventory.may_be_patched_unseen(*workload, &["ports", "containers"])
         };
         let is_complete = !certain.is_empty() && possible.iter().all(is_known);
-        (is_complete && !inventory.may_service_be_patched(service, "selector"))
-            .then_some(Selected { possible, certain, is_closed })
+        (is_complete && !inventory.may_service_be_patched(service, "selector")).then_some(Selected {
+            possible,
+            certain,
+            is_closed,
+        })
     }
 }
 

@@ -15,9 +15,10 @@ pub(super) fn missing(cx: &Context<'_>, port: ServicePort<'_>, name: &str, selec
     let names: Vec<String> = selected.certain.iter().map(|workload| kind_and_name(*workload)).collect();
     let message = match names.as_slice() {
         [one] => format!("`targetPort: {name}` leads nowhere: no port of {one} has that name"),
-        several => {
-            format!("`targetPort: {name}` leads nowhere: no port of the {} workloads has that name", several.len())
+        [first, rest @ ..] => {
+            format!("`targetPort: {name}` leads nowhere: no port of {first} or {} more has that name", rest.len())
         }
+        [] => format!("`targetPort: {name}` leads nowhere"),
     };
     let mut finding = Finding::of(&TargetPort::META, cx.inventory, port.service, target_field(port), message);
     let help = "the Service has no endpoints on this port, so every request to it fails";
@@ -28,9 +29,9 @@ pub(super) fn missing(cx: &Context<'_>, port: ServicePort<'_>, name: &str, selec
     if let Some(other) = ports.iter().find(|other| other.text_at(&["name"]) == name) {
         let (own, theirs) = (port.transport(), other.text_at(&["protocol"]));
         let theirs = if theirs.is_empty() { "TCP" } else { theirs };
-        return finding
-            .related(*other, format!("this port has the name, and is {theirs}"))
-            .help(format!("{help}: the Service's port is {own}, the one of that name {theirs}; write the same `protocol`"));
+        return finding.related(*other, format!("this port has the name, and is {theirs}")).help(format!(
+            "{help}: the Service's port is {own}, the one of that name {theirs}; write the same `protocol`"
+        ));
     }
     if let [workload] = selected.certain.as_slice()
         && let Some(proof) = proof(cx, *workload, port, name)
@@ -55,8 +56,8 @@ pub(super) fn missing(cx: &Context<'_>, port: ServicePort<'_>, name: &str, selec
     if let Some(only) = only {
         let number = only.text_at(&["containerPort"]);
         let called = match only.text_at(&["name"]) {
-            "" => format!("their only port, {number}, has no name"),
-            called => format!("their only port, {number}, is called `{called}`"),
+            "" => format!("the pods' only port, {number}, has no name"),
+            called => format!("the pods' only port, {number}, is called `{called}`"),
         };
         let target = match only.text_at(&["name"]) {
             "" => number,
@@ -98,12 +99,7 @@ struct Proof<'w> {
 
 /// The one port without a name that another Service calls by the same name, or that a probe asks where the pod has no
 /// other port.
-fn proof<'w>(
-    cx: &'w Context<'_>,
-    workload: Workload<'w>,
-    port: ServicePort<'w>,
-    name: &str,
-) -> Option<Proof<'w>> {
+fn proof<'w>(cx: &'w Context<'_>, workload: Workload<'w>, port: ServicePort<'w>, name: &str) -> Option<Proof<'w>> {
     let own: Vec<Container<'w>> =
         cx.inventory.own_containers(workload).filter(|container| container.role == Role::App).collect();
     let transport = port.transport();

@@ -44,7 +44,10 @@ pub(super) fn undeclared(
         [one] => (one.clone(), "declares"),
         several => (format!("the {} selected workloads", several.len()), "declare"),
     };
-    let message = format!("`{what}: {wanted}` leads to a port that no container declares: {who} {declare} {}", numbers.join(", "));
+    let message = format!(
+        "`{what}: {wanted}` leads to a port that no container declares: {who} {declare} {}",
+        numbers.join(", ")
+    );
     let finding = Finding::of(&TargetPort::META, cx.inventory, port.service, at, message).level(Level::Info);
     Some(all.iter().take(3).fold(finding, |finding, port| finding.related(*port, "declared")).help(
         "a program can listen on a port that it does not declare; if this one does not, every request to the Service's \
