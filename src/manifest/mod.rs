@@ -11,6 +11,7 @@ mod config_map;
 mod container;
 mod dns_server;
 mod field;
+mod host;
 mod ingress_controller;
 mod inventory;
 mod kinds;
