@@ -9,6 +9,7 @@ mod programs;
 mod shared;
 mod suites;
 mod user_transforms;
+mod vendor_specification;
 mod yaml;
 
 fn main() -> std::process::ExitCode {
@@ -21,6 +22,7 @@ fn main() -> std::process::ExitCode {
         judge::trials(),
         suites::trials(),
         user_transforms::trials(),
+        vendor_specification::trials(),
         yaml::trials(),
     ]
     .into_iter()
