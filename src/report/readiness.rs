@@ -82,10 +82,14 @@ pub fn table(view: &View<'_>, all: bool, layout: Layout) -> String {
     let _ = writeln!(out, " of {}{part}", count(readiness.workloads.len(), "workload"));
     let numbers = NEEDS.map(|wanted| readiness.workloads.iter().filter(|subject| need(subject) == wanted).count());
     let digits = numbers.iter().max().map_or(0, |most| most.to_string().len());
-    for (number, wanted) in numbers.into_iter().zip(NEEDS).filter(|(number, _)| *number > 0) {
+    let is_shown = |(number, wanted): &(usize, Option<Need>)| *number > 0 || *wanted == Some(Need::Nothing);
+    for (number, wanted) in numbers.into_iter().zip(NEEDS).filter(is_shown) {
         let heading =
             if number == 1 { heading(wanted).replace("need a", "needs a") } else { heading(wanted).to_owned() };
         let _ = writeln!(out, "{GAP}{number:>digits$} {heading}");
+        if wanted == Some(Need::Unsafe) && hidden(view) > 0 {
+            let _ = writeln!(out, "{GAP}{:digits$} ({} of them looked at only in part until then)", "", hidden(view));
+        }
     }
     out.push('\n');
     rules(&mut out, view, layout);
@@ -112,6 +116,17 @@ pub fn table(view: &View<'_>, all: bool, layout: Layout) -> String {
     out
 }
 
+/// How many workloads an unsafe fix that is not made keeps out of the mesh, as `hostNetwork` does: most rules look at
+/// them only when it is made.
+fn hidden(view: &View<'_>) -> usize {
+    let waits = |i: &usize| view.outcome.findings[*i].status == Status::NeedsUnsafe;
+    let is_hidden = |subject: &&Subject| {
+        let need = subject.need(view.outcome, view.written);
+        subject.is_outside && need == Some(Need::Unsafe) && subject.findings.iter().any(waits)
+    };
+    view.outcome.readiness.workloads.iter().filter(is_hidden).count()
+}
+
 /// How many findings each rule has, and what they wait for: those with the most first.
 fn rules(out: &mut String, view: &View<'_>, layout: Layout) {
     let mut rows: Vec<(&str, [usize; 5])> = Vec::new();
@@ -120,7 +135,6 @@ fn rules(out: &mut String, view: &View<'_>, layout: Layout) {
         reported.iter().for_each(|reported| counts[column(view, reported)] += 1);
         rows.push((rule, counts));
     }
-    rows.retain(|(_, counts)| counts.iter().any(|count| *count > 0));
     rows.sort_by_key(|(rule, counts)| (std::cmp::Reverse(counts.iter().sum::<usize>()), *rule));
     let used: Vec<usize> = (0..COLUMNS.len()).filter(|at| rows.iter().any(|(_, counts)| counts[*at] > 0)).collect();
     let widest = rows.iter().map(|(rule, _)| rule.len()).max().unwrap_or(0).max("rule".len());
@@ -140,7 +154,7 @@ fn rules(out: &mut String, view: &View<'_>, layout: Layout) {
     out.push('\n');
 }
 
-/// The findings of each rule that ran, in the order of the rules.
+/// The findings of each rule that found something, in the order of the rules.
 fn by_rule<'v>(view: &View<'v>) -> Vec<(&'static str, Vec<&'v Reported>)> {
     let outcome = view.outcome;
     let mut rules: Vec<(&'static str, Vec<&Reported>)> =
@@ -151,6 +165,7 @@ fn by_rule<'v>(view: &View<'v>) -> Vec<(&'static str, Vec<&'v Reported>)> {
             rules[*i].1.push(reported);
         }
     }
+    rules.retain(|(_, reported)| !reported.is_empty());
     rules
 }
 
@@ -225,6 +240,7 @@ pub(super) fn json(out: &mut String, view: &View<'_>) {
     NEEDS.iter().for_each(|wanted| {
         let _ = write!(out, ",\n    \"{}\": {}", word(*wanted), number(*wanted));
     });
+    list(out, "    ", "rules", readiness.rules.iter().copied().map(Value::from));
     list(out, "    ", "byRule", by_rule(view).iter().map(|(rule, reported)| rule_json(rule, reported)));
     list(out, "    ", "byWorkload", readiness.workloads.iter().map(|subject| subject_json(view, subject)));
     list(out, "    ", "others", readiness.others.iter().map(|subject| subject_json(view, subject)));
