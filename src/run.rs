@@ -197,6 +197,9 @@ fn filter(cli: &Cli, settings: &Settings<'_>) -> u8 {
     }
     let mut log = Log { cli };
     open_findings(&mut log, &view, false);
+    if cli.verbose {
+        log.say(&readiness(cli, &view, layout(cli, Some(io::stderr()))));
+    }
     left_over(&mut log, &view, &[]);
     CLEAN
 }
@@ -206,13 +209,20 @@ fn text_report(cli: &Cli, view: &View<'_>) -> Result<(), String> {
     if cli.check {
         let all: String =
             view.outcome.findings.iter().map(|reported| report::text::finding(view, reported, out) + "\n").collect();
-        return deliver(cli, all.as_bytes());
+        return deliver(cli, (all + &readiness(cli, view, out)).as_bytes());
     }
     if !cli.write {
         deliver(cli, report::diff::diff(view.outcome, out.paint).as_bytes())?;
     }
-    open_findings(&mut Log { cli }, view, false);
+    let mut log = Log { cli };
+    open_findings(&mut log, view, false);
+    log.say(&readiness(cli, view, layout(cli, Some(io::stderr()))));
     Ok(())
+}
+
+/// How ready the workloads are, for those who want more than errors.
+fn readiness(cli: &Cli, view: &View<'_>, layout: report::text::Layout) -> String {
+    if cli.quiet { String::new() } else { report::readiness::table(view, cli.verbose, layout) }
 }
 
 /// Says on standard error what is left to do.

@@ -7,6 +7,7 @@ mod fingerprint;
 mod ignore;
 mod outcome;
 mod pass;
+mod readiness;
 mod secrets;
 mod together;
 
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use self::ignore::Ledger;
+use self::readiness::Roster;
 use crate::config::Options;
 use crate::manifest::{Inventory, ResourceId, SourceFile};
 use crate::rule::{Context, Finding, Meta, Safety, Transform};
@@ -22,6 +24,7 @@ use crate::text::{EditSet, FileId};
 pub use baseline::{Baseline, BaselineError, REPORT_VERSION};
 pub use fingerprint::{Fingerprint, Fingerprints};
 pub use outcome::{ChangedFile, CreatedDocument, DocumentChange, Outcome, Reported, Status};
+pub use readiness::{Need, Readiness, Subject};
 pub use secrets::secret_lines;
 
 /// Passes beyond one for each fix of the first pass.
@@ -97,6 +100,8 @@ struct Run<'a> {
     one_reader: BTreeSet<FileId>,
     /// What was not reported.
     ledger: Ledger<'a>,
+    /// The workloads of the input.
+    roster: Roster,
 }
 
 /// Runs the rules over `files` until nothing is left to do.
@@ -113,6 +118,7 @@ pub fn run(files: Vec<SourceFile>, settings: &Settings<'_>) -> Outcome {
         units: Vec::new(),
         one_reader: BTreeSet::new(),
         ledger,
+        roster: Roster::default(),
     };
     let mut limit = None;
     let mut pass = 0;
@@ -137,6 +143,9 @@ impl Run<'_> {
         let mut findings = Vec::new();
         for rule in &settings.rules {
             rule.check(&cx, &mut findings);
+        }
+        if pass == 0 && !settings.rules.is_empty() {
+            self.roster = Roster::new(&inventory);
         }
         findings.sort_by(|a, b| (a.at, a.rule, &a.path).cmp(&(b.at, b.rule, &b.path)));
         let tracked = &self.tracked;

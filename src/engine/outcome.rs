@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Run, Tracked};
+use super::{Readiness, Run, Tracked};
 use crate::config::Options;
 use crate::manifest::{Inventory, SourceFile, State, Workload};
 use crate::rule::{Finding, Level};
@@ -83,6 +83,8 @@ pub struct Outcome {
     pub changed: Vec<ChangedFile>,
     /// What was found, in the order of files and places.
     pub findings: Vec<Reported>,
+    /// What holds each workload back.
+    pub readiness: Readiness,
     /// What changes, document by document, in order.
     pub changes: Vec<DocumentChange>,
     /// Documents that are new, in order; those of new files too.
@@ -166,6 +168,8 @@ impl Run<'_> {
             let key = |reported: &Reported| (reported.finding.at, reported.finding.rule);
             key(a).cmp(&key(b)).then_with(|| a.finding.path.cmp(&b.finding.path))
         });
+        let rules = self.settings.rules.iter().map(|rule| rule.meta().name).collect();
+        let readiness = self.roster.assign(&findings, rules);
         let mut changed = Vec::new();
         let mut originals = Vec::with_capacity(self.tracked.len());
         for (i, tracked) in self.tracked.iter().enumerate() {
@@ -192,6 +196,7 @@ impl Run<'_> {
             files: originals,
             changed,
             findings,
+            readiness,
             changes,
             created: created(&self.tracked),
             units: connected(self.units),

@@ -12,6 +12,7 @@ mod repositories;
 mod shared;
 mod suites;
 mod user_transforms;
+mod vendor_specification;
 mod yaml;
 
 fn main() -> std::process::ExitCode {
@@ -26,6 +27,7 @@ fn main() -> std::process::ExitCode {
         judge::trials(),
         suites::trials(),
         user_transforms::trials(),
+        vendor_specification::trials(),
         yaml::trials(),
     ]
     .into_iter()

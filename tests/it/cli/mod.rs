@@ -11,6 +11,7 @@ mod json;
 mod law;
 mod links;
 mod manifests;
+mod readiness;
 mod same;
 mod schema;
 mod secrets;
@@ -36,6 +37,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         five_files::trials(),
         secrets::trials(),
         terminal::trials(),
+        readiness::trials(),
         hostile::trials(),
         same::trials(),
         corpus::trials(),
