@@ -2,11 +2,11 @@
 
 use super::evidence::{Case, spoken};
 use crate::config::{Cutover, PortStyle};
-use crate::manifest::{Protocol, Route, RouteKind};
+use crate::manifest::{Field, Protocol, Route, RouteKind};
 use crate::rule::{Change, Context, Finding, Fix, Safety};
 
 /// Field order of a Service's port in the Kubernetes API.
-const FIELDS: &[&str] = &["name", "protocol", "appProtocol", "port", "targetPort", "nodePort"];
+pub(super) const FIELDS: &[&str] = &["name", "protocol", "appProtocol", "port", "targetPort", "nodePort"];
 
 /// The same for a port that starts with its number: there the new line stands behind it.
 const NUMBER_FIRST: &[&str] = &["port", "appProtocol", "targetPort", "nodePort"];
@@ -36,6 +36,8 @@ pub(super) fn fix(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol, mut fin
             Ok(renamed) => {
                 title = if style == PortStyle::Both { format!("{title} and {}", renamed.title) } else { renamed.title };
                 doubts.extend(renamed.doubt);
+                let here = finding.at;
+                finding.related.extend(renamed.places.into_iter().filter(|(at, _)| *at != here));
             }
             Err(reason) => {
                 finding.refusal = Some(reason);
@@ -75,7 +77,7 @@ fn doubts(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol) -> Vec<String> 
     if case.behind.is_empty() || case.behind.iter().any(|behind| !behind.is_certain) {
         doubts.push("the manifests don't show for certain which pods are behind the Service".to_owned());
     }
-    let is_patch = |spec: crate::manifest::Field<'_>| spec.at(&["spec", "ports"]).is_some();
+    let is_patch = |root: Field<'_>| root.at(&["spec", "ports"]).is_some();
     let patches = inventory.patches_with(service, is_patch, |text| text.contains("ports"));
     if let Some(file) = patches.first() {
         doubts.push(format!("{} patches the ports of this Service", inventory.file_name(*file)));
@@ -118,7 +120,7 @@ fn load_balancer(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol) -> Optio
         return None;
     }
     let annotations = root.at(&["metadata", "annotations"]);
-    let mut keys = annotations.into_iter().flat_map(crate::manifest::Field::entries).map(|(key, _)| key);
+    let mut keys = annotations.into_iter().flat_map(Field::entries).map(|(key, _)| key);
     let is_azure = keys.any(|key| key.starts_with("service.beta.kubernetes.io/azure-"));
     let probes = matches!(protocol, Protocol::Http | Protocol::Https);
     match (is_azure, probes) {

@@ -247,7 +247,13 @@ impl<'a> Case<'a> {
     /// Words of the Service port's own name that Istio does not read.
     fn words(&mut self) {
         let name = self.port.name();
-        let words: Vec<&str> = name.split(['-', '_', '.']).collect();
+        let mut words: Vec<&str> = name.split(['-', '_', '.']).collect();
+        // `8080-tcp` is how OpenShift names any port: the transport, not a protocol.
+        if let [number, "tcp"] = words[..]
+            && number.chars().all(|c| c.is_ascii_digit())
+        {
+            words.clear();
+        }
         let word = WORDS.iter().find(|(word, _)| words.contains(word));
         if let (Some((word, protocol)), Some(at)) = (word, self.port.field.get("name")) {
             self.add(*protocol, Strength::Medium, Source::OwnName, at, format!("its name says `{word}`"));

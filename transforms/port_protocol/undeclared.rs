@@ -19,7 +19,7 @@ pub(super) fn finding(cx: &Context<'_>, case: &Case<'_>) -> Finding {
             format!("`appProtocol: {word}` of {} is no protocol that Istio knows", label(port))
         }
         (None, Some((_, known))) => {
-            format!("{} does not declare its protocol, and a {} server speaks first", label(port), known.protocol)
+            format!("{} does not declare its protocol, and {} servers speak first", label(port), known.protocol)
         }
         (None, None) => format!("{} does not declare its protocol", label(port)),
     };
