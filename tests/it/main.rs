@@ -6,6 +6,7 @@ mod engine;
 mod fixtures;
 mod judge;
 mod programs;
+mod protocols;
 mod shared;
 mod suites;
 mod user_transforms;
@@ -19,6 +20,7 @@ fn main() -> std::process::ExitCode {
         engine::trials(),
         fixtures::trials(),
         judge::trials(),
+        protocols::trials(),
         suites::trials(),
         user_transforms::trials(),
         yaml::trials(),

@@ -11,8 +11,14 @@ pub(super) const FIELDS: &[&str] = &["name", "protocol", "appProtocol", "port", 
 /// The same for a port that starts with its number: there the new line stands behind it.
 const NUMBER_FIRST: &[&str] = &["port", "appProtocol", "targetPort", "nodePort"];
 
-/// The finding with the fix that declares `protocol`.
-pub(super) fn fix(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol, mut finding: Finding) -> Finding {
+/// The finding with the fix that declares `protocol`, in the place of the one that was declared `before`, if any was.
+pub(super) fn fix(
+    cx: &Context<'_>,
+    case: &Case<'_>,
+    protocol: Protocol,
+    before: Option<Protocol>,
+    mut finding: Finding,
+) -> Finding {
     let port = case.port;
     let word = protocol.word();
     let decides = port.field.get("appProtocol").filter(|field| field.as_str().is_some());
@@ -46,16 +52,18 @@ pub(super) fn fix(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol, mut fin
         }
     }
     let wanted = if protocol == Protocol::Tcp { Safety::Safe } else { cx.options.port_protocol.http };
-    let safety = if doubts.is_empty() { wanted } else { Safety::Unsafe };
-    let meaning = (safety == Safety::Unsafe).then(|| consequence(protocol)).filter(|text| !text.is_empty());
+    let safety = if doubts.is_empty() && before.is_none() { wanted } else { Safety::Unsafe };
+    let meaning = (safety == Safety::Unsafe).then(|| consequence(protocol, before)).filter(|text| !text.is_empty());
     let consequence: Vec<String> = meaning.into_iter().map(str::to_owned).chain(doubts).collect();
     finding.fix = Some(Fix { title, safety, consequence: consequence.join("; "), change });
     finding
 }
 
 /// What declaring a protocol does to clients that the input may not show.
-fn consequence(protocol: Protocol) -> &'static str {
+fn consequence(protocol: Protocol, before: Option<Protocol>) -> &'static str {
     match protocol {
+        _ if before.is_some_and(Protocol::is_tls) => "clients that speak TLS on this port are refused",
+        Protocol::Tcp if before.is_some() => "routes, retries and policies by request no longer apply to this port",
         Protocol::Http | Protocol::HttpProxy | Protocol::GrpcWeb => {
             "clients that send another Host header or call pod addresses are no longer matched to the Service, and HTTP/2 without TLS becomes HTTP/1.1"
         }
@@ -80,7 +88,7 @@ fn doubts(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol) -> Vec<String> 
     let is_patch = |root: Field<'_>| root.at(&["spec", "ports"]).is_some();
     let patches = inventory.patches_with(service, is_patch, |text| text.contains("ports"));
     if let Some(file) = patches.first() {
-        doubts.push(format!("{} patches the ports of this Service", inventory.file_name(*file)));
+        doubts.push(format!("{} may patch the ports of this Service", inventory.file_name(*file)));
     } else if inventory.may_be_changed_unseen(service) {
         doubts.push("a kustomization may change this Service in ways that were not read".to_owned());
     }
@@ -134,5 +142,31 @@ fn load_balancer(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol) -> Optio
             spoken(protocol)
         )),
         (false, false) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Cutover, Options};
+    use crate::manifest::{Inventory, SourceFile};
+    use crate::rule::{Context, Safety, Transform};
+
+    /// The safety of declaring HTTP on a load balancer, for a team that takes that for safe elsewhere.
+    fn safety(cutover: Cutover) -> Option<Safety> {
+        let text = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {type: LoadBalancer, selector: {app: web}, ports: [{name: web, port: 80}]}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: web, labels: {app: web}}\nspec: {containers: [{name: web, readinessProbe: {httpGet: {port: 80}}}]}\n";
+        let files = [SourceFile::read("all.yaml".to_owned(), text.into(), None).expect("a manifest")];
+        let mut options = Options::default();
+        options.port_protocol.http = Safety::Safe;
+        options.exposed_service.cutover = cutover;
+        let inventory = Inventory::new(&files, &options);
+        let mut findings = Vec::new();
+        super::super::PortProtocol.check(&Context { inventory: &inventory, options: &options }, &mut findings);
+        Some(findings.first()?.fix.as_ref()?.safety)
+    }
+
+    #[test]
+    fn a_load_balancer_is_judged_by_the_type_that_the_run_leaves() {
+        assert_eq!(safety(Cutover::NodePort), Some(Safety::Unsafe));
+        assert_eq!(safety(Cutover::All), Some(Safety::Safe));
     }
 }
