@@ -1,8 +1,8 @@
 //! The change that declares a protocol, and what has to hold for it to be safe.
 
 use super::evidence::{Case, spoken};
-use crate::config::{Cutover, PortStyle};
-use crate::manifest::{Field, Protocol, Route, RouteKind};
+use crate::config::{Cutover, PortStyle, Version};
+use crate::manifest::{Field, Protocol, ResourceId, Route, RouteKind};
 use crate::rule::{Change, Context, Finding, Fix, Safety};
 
 /// Field order of a Service's port in the Kubernetes API.
@@ -26,6 +26,11 @@ pub(super) fn fix(
     let mut change = Change::default();
     // What `appProtocol` says hides the name.
     let style = if decides.is_some() { PortStyle::AppProtocol } else { cx.options.port_protocol.style };
+    if style != PortStyle::Name && cx.options.kubernetes_version.is_some_and(|version| version < Version(1, 20)) {
+        let reason = "Kubernetes has `appProtocol` since 1.20: `rules.port-protocol.style: name` does without";
+        finding.refusal = Some(reason.to_owned());
+        return finding;
+    }
     if style != PortStyle::Name {
         match port.field.get("appProtocol") {
             Some(field) => change.set(field, word),
@@ -93,7 +98,9 @@ fn doubts(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol) -> Vec<String> 
         doubts.push("a kustomization may change this Service in ways that were not read".to_owned());
     }
     let reads_app_protocol = cx.options.port_protocol.style != PortStyle::Name;
-    doubts.extend(case.routes.iter().find_map(|route| foreign(cx, route, reads_app_protocol)));
+    let other = inventory.other_routes_to(case.port).into_iter().next();
+    let other = other.map(|id| leads_here(cx, id, "", reads_app_protocol));
+    doubts.extend(case.routes.iter().find_map(|route| foreign(cx, route, reads_app_protocol)).or(other));
     if reads_app_protocol {
         doubts.extend(load_balancer(cx, case, protocol));
     }
@@ -108,15 +115,19 @@ fn foreign(cx: &Context<'_>, route: &Route<'_>, reads_app_protocol: bool) -> Opt
     if is_virtual || route.is_inside_the_mesh() || !classes.is_empty() && classes.iter().all(is_istio) {
         return None;
     }
-    let name = &cx.inventory.resource(route.id).name;
     let other = classes.into_iter().find(|class| !is_istio(class));
     let class = other.map_or_else(String::new, |class| format!(" of class `{class}`"));
+    Some(leads_here(cx, route.id, &class, reads_app_protocol))
+}
+
+fn leads_here(cx: &Context<'_>, id: ResourceId, class: &str, reads_app_protocol: bool) -> String {
+    let name = &cx.inventory.resource(id).name;
     let reads = if reads_app_protocol {
         "its controller may read `appProtocol` too, or refuse it"
     } else {
         "its controller may read the port's name too"
     };
-    Some(format!("{} `{}`{class} leads here: {reads}", name.kind, name.name))
+    format!("{} `{}`{class} leads here: {reads}", name.kind, name.name)
 }
 
 /// What clouds make of `appProtocol` on a load balancer, where the run leaves the Service one.
