@@ -9,6 +9,7 @@ mod fixtures;
 mod judge;
 mod programs;
 mod repositories;
+mod protocols;
 mod shared;
 mod suites;
 mod user_transforms;
@@ -25,6 +26,7 @@ fn main() -> std::process::ExitCode {
         engine::trials(),
         fixtures::trials(),
         judge::trials(),
+        protocols::trials(),
         suites::trials(),
         user_transforms::trials(),
         vendor_specification::trials(),
