@@ -2,15 +2,18 @@
 //! order of the list is only a tie-break.
 
 mod app_label;
+mod cluster_drift;
 mod dns_ndots;
 mod dns_policy;
 mod envoy_base_id;
 mod external_registry;
+mod gateway_conflict;
 mod health_probe;
 mod host_network;
 mod host_port;
 mod init_network;
 mod job_completion;
+mod mesh_retry;
 mod pod_labels;
 mod probe_port;
 mod probe_rewrite;
@@ -39,12 +42,15 @@ pub static ALL: &[&dyn Transform] = &[
     &start_order::StartOrder,
     &init_network::InitNetwork,
     &job_completion::JobCompletion,
+    &mesh_retry::MeshRetry,
     &shutdown_drain::ShutdownDrain,
     &probe_port::ProbePort,
     &probe_rewrite::ProbeRewrite,
     &health_probe::HealthProbe,
     &trace_context::TraceContext,
     &external_registry::ExternalRegistry,
+    &cluster_drift::ClusterDrift,
+    &gateway_conflict::GatewayConflict,
     &unused_ignore::UnusedIgnore,
     &unexplained_ignore::UnexplainedIgnore,
 ];

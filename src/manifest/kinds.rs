@@ -88,6 +88,7 @@ pub(super) const WORKLOADS: &[WorkloadKind] = &[
 const SUPPORT: &[&str] = &[
     "APIService",
     "AuthorizationPolicy",
+    "Canary",
     "CiliumClusterwideNetworkPolicy",
     "CiliumNetworkPolicy",
     "Component",

@@ -3,12 +3,14 @@
 //! Nothing here touches a file. Everything is read-only and made anew for each pass of the engine.
 
 mod association;
+mod clusters;
 mod config_map;
 mod container;
 mod dns_server;
 mod field;
 mod ingress_controller;
 mod inventory;
+mod istio_gateway;
 mod kinds;
 mod kustomize;
 mod label_users;
@@ -28,13 +30,16 @@ mod setting;
 mod shell;
 mod sidecar;
 mod source;
+mod virtual_service;
 mod workload;
 
 pub use association::Association;
+pub use clusters::{ClusterService, Scope};
 pub use config_map::{ConfigMapUse, ConfigMapUseKind};
 pub use container::{Container, Probe, Role};
 pub use field::{Field, NodeId};
 pub use inventory::{Inventory, Placement};
+pub use istio_gateway::{GatewayPorts, GatewayServer, GatewayServices, IstioGateway};
 pub use kinds::Kinds;
 pub use kustomize::AddedLabel;
 pub use label_users::{LabelUse, LabelUser};
@@ -50,4 +55,5 @@ pub use service_port::{ServicePort, TargetPort};
 pub use setting::Setting;
 pub use shell::{Command, Word, base_name, commands, program};
 pub use source::{Slot, SourceFile, State};
+pub use virtual_service::VirtualService;
 pub use workload::Workload;

@@ -109,6 +109,25 @@ impl Inventory<'_> {
             || self.added_labels(id).any(|(_, label)| label.to_selectors)
     }
 
+    /// True when a kustomize patch may change one of these fields of the resource's `spec`, seen or not; a label that
+    /// a kustomization adds to selectors changes `selector`.
+    pub fn may_spec_be_patched(&self, id: ResourceId, fields: &[&str]) -> bool {
+        let holds = |patch: Field<'_>| {
+            let spec = patch.get("spec");
+            let has = |field: &&str| spec.is_some_and(|spec| spec.get(field).is_some());
+            patch.get("$patch").is_some()
+                || spec.is_some_and(|spec| spec.get("$patch").is_some())
+                || fields.iter().any(has)
+        };
+        // An operation on the whole `spec` names none of its fields.
+        let is_whole = |line: &str| line.trim_end().trim_end_matches(['"', '\'', ',', '}']).ends_with("/spec");
+        let text_holds =
+            |text: &str| fields.iter().any(|field| text.contains(field)) || text.lines().any(is_whole);
+        fields.contains(&"selector") && self.added_labels(id).any(|(_, label)| label.to_selectors)
+            || self.may_be_changed_unseen(id)
+            || !self.patches_with(id, holds, text_holds).is_empty()
+    }
+
     /// True when something may change the resource that is no patch of it and was not read.
     pub fn may_be_changed_unseen(&self, id: ResourceId) -> bool {
         self.kustomizations.may_patch(self.resource(id).file, &[])
