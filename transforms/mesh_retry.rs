@@ -76,7 +76,8 @@ fn finding(cx: &Context<'_>, one: VirtualService<'_>, retries: &Retries) -> Opti
     let first = fitting.first().or(too_short.first())?;
     let noun = |number: usize| if number == 1 { "HTTP route has" } else { "HTTP routes have" };
     let number = if fitting.is_empty() { too_short.len() } else { fitting.len() };
-    let message = format!("{number} {} no `retries` of {} own", noun(number), if number == 1 { "its" } else { "their" });
+    let message =
+        format!("{number} {} no `retries` of {} own", noun(number), if number == 1 { "its" } else { "their" });
     let finding = Finding::of(&MeshRetry::META, cx.inventory, one.id, *first, message);
     if fitting.is_empty() {
         let field = first.get("timeout").unwrap_or(*first);
@@ -91,7 +92,8 @@ fn finding(cx: &Context<'_>, one: VirtualService<'_>, retries: &Retries) -> Opti
     }
     let title = format!("add `retries` to {number} {}", if number == 1 { "route" } else { "routes" });
     let consequence = "a request that is sent again may be done twice, and failures take longer to show".to_owned();
-    let mut finding = finding.help("`rules.mesh-retry.retries` asks for them; until then Istio's own hold: two, when a connection fails");
+    let mut finding = finding
+        .help("`rules.mesh-retry.retries` asks for them; until then Istio's own hold: two, when a connection fails");
     finding.fix = Some(Fix { title, safety: Safety::Unsafe, consequence, change });
     Some(finding)
 }

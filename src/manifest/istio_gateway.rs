@@ -99,7 +99,8 @@ impl<'a> Inventory<'a> {
             Some(IstioGateway { id, root, selector })
         };
         let gateways = self.of_kind("networking.istio.io", "Gateway");
-        let gateways = gateways.filter(|id| !is_exempt(*id) && !self.may_spec_be_patched(*id, &["servers", "selector"]));
+        let gateways =
+            gateways.filter(|id| !is_exempt(*id) && !self.may_spec_be_patched(*id, &["servers", "selector"]));
         gateways.filter_map(read).collect()
     }
 
@@ -127,7 +128,8 @@ impl<'a> Inventory<'a> {
             let selector = selector.map(Selector::of_map).unwrap_or_default();
             gateway.selector.iter().all(|(key, value)| selector.value_of(key) == Some(*value))
         };
-        let mut found: Vec<ResourceId> = services.get(&key).into_iter().flatten().copied().filter(of_its_pods).collect();
+        let mut found: Vec<ResourceId> =
+            services.get(&key).into_iter().flatten().copied().filter(of_its_pods).collect();
         for id in self.workloads_by_label(&key.0, &key.1) {
             let Some(workload) = self.workload(*id) else { continue };
             let has = |(key, value): (&Cow<'_, str>, &&str)| workload.pod_label(key) == Some(*value);

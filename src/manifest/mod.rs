@@ -20,6 +20,7 @@ mod node_agent;
 mod ownership;
 mod patches;
 mod pod_security;
+mod port_names;
 mod primary_service;
 mod protocol;
 mod resource;
@@ -47,6 +48,7 @@ pub use listening::{Bearing, ConfigMapMention, PortMention, holds_number, text_h
 pub use membership::{Membership, Off};
 pub use ownership::{Owner, is_proxy_container};
 pub use pod_security::PodSecurity;
+pub use port_names::PortNames;
 pub use primary_service::Primary;
 pub use protocol::{Protocol, ProtocolClass, protocol};
 pub use resource::{Resource, ResourceId, ResourceName};

@@ -64,12 +64,11 @@ impl Inventory<'_> {
         let files: BTreeSet<FileId> = self.kustomizations.patch_files(*file).collect();
         let is_patch = |patch: &ResourceId| {
             let Resource { name: own, file: from, .. } = self.resource(*patch);
-            files.contains(from)
-                && own.kind == name.kind
+            own.kind == name.kind
                 && self.kustomizations.patches(*from, &own.name, &name.kind, *file, &name.name)
                 && self.root(*patch).is_some_and(&holds)
         };
-        let patches = self.ids().filter(|_| !files.is_empty()).filter(is_patch).map(|patch| self.resource(patch).file);
+        let patches = files.iter().filter(|patch| self.of_file(**patch).any(|id| is_patch(&id))).copied();
         let inline = self.kustomizations.inline_patches(*file);
         let inline = inline.filter(|(_, texts)| texts.iter().any(|text| text_holds(text))).map(|(file, _)| file);
         patches.chain(inline).collect()
@@ -121,8 +120,7 @@ impl Inventory<'_> {
         };
         // An operation on the whole `spec` names none of its fields.
         let is_whole = |line: &str| line.trim_end().trim_end_matches(['"', '\'', ',', '}']).ends_with("/spec");
-        let text_holds =
-            |text: &str| fields.iter().any(|field| text.contains(field)) || text.lines().any(is_whole);
+        let text_holds = |text: &str| fields.iter().any(|field| text.contains(field)) || text.lines().any(is_whole);
         fields.contains(&"selector") && self.added_labels(id).any(|(_, label)| label.to_selectors)
             || self.may_be_changed_unseen(id)
             || !self.patches_with(id, holds, text_holds).is_empty()

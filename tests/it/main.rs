@@ -5,6 +5,7 @@ mod cli;
 mod engine;
 mod fixtures;
 mod judge;
+mod istio_analyzers;
 mod programs;
 mod shared;
 mod suites;
@@ -18,6 +19,7 @@ fn main() -> std::process::ExitCode {
         cli::trials(),
         engine::trials(),
         fixtures::trials(),
+        istio_analyzers::trials(),
         judge::trials(),
         suites::trials(),
         user_transforms::trials(),

@@ -12,8 +12,8 @@ pub(super) struct Difference<'a> {
     pub(super) key: &'static str,
     /// Where it stands here.
     pub(super) here: Field<'a>,
-    /// Where it stands in the other cluster.
-    pub(super) there: Field<'a>,
+    /// Where it stands in the other cluster, if it is there.
+    pub(super) there: Option<Field<'a>>,
     /// What differs, between "here" and "there".
     pub(super) text: String,
     /// True where `istioctl analyze` compares it too.
@@ -26,7 +26,7 @@ pub(super) struct Difference<'a> {
 pub(super) fn differences<'a>(here: &Side<'a>, there: &Side<'a>) -> Vec<Difference<'a>> {
     let mut found = Vec::new();
     let mut add = |key: &'static str, is_istio: bool, text: String| {
-        let (here, there) = (here.place(key), there.place(key));
+        let (here, there) = (here.place(key), there.root.at(&["spec", key]));
         found.push(Difference { key, here, there, text, is_istio, ports: None });
     };
     let (own, other) = (&here.spec, &there.spec);
@@ -54,9 +54,15 @@ pub(super) fn differences<'a>(here: &Side<'a>, there: &Side<'a>) -> Vec<Differen
     if own.selector != other.selector {
         let labels = |side: &Side<'_>| match side.spec.selector.is_empty() {
             true => "nothing".to_owned(),
-            false => side.spec.selector.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(","),
+            false => {
+                side.spec.selector.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+            }
         };
-        add("selector", false, format!("its `selector` asks for {} here and for {} there", labels(here), labels(there)));
+        add(
+            "selector",
+            false,
+            format!("its `selector` asks for {} here and for {} there", labels(here), labels(there)),
+        );
     }
     ports(here, there, &mut found);
     // What decides how the mesh reads the traffic comes first.
@@ -101,15 +107,15 @@ fn ports<'a>(here: &Side<'a>, there: &Side<'a>, found: &mut Vec<Difference<'a>>)
         let differ = port(one, *here, two, *there);
         found.extend(differ);
     }
-    let mut lone = |port: &Port<'_>, here: Field<'a>, there: Field<'a>, text: &str| {
+    let mut lone = |port: &Port<'_>, here: Field<'a>, there: Option<Field<'a>>, text: &str| {
         let text = format!("port {} is {text}", port.called());
         found.push(Difference { key: "ports", here, there, text, is_istio: true, ports: None });
     };
     for (port, field) in own {
-        lone(port, *field, there.place("ports"), "here and not there");
+        lone(port, *field, None, "here and not there");
     }
     for (port, field) in other {
-        lone(port, here.place("ports"), *field, "there and not here");
+        lone(port, here.place("ports"), Some(*field), "there and not here");
     }
 }
 
@@ -120,7 +126,14 @@ fn port<'a>(one: &Port<'a>, own: Field<'a>, two: &Port<'a>, other: Field<'a>) ->
     let mut add = |field: &str, ports: Option<(Port<'a>, Port<'a>)>, text: String| {
         let place = |item: Field<'a>| item.get(field).unwrap_or(item);
         let text = format!("port {called} {text}");
-        found.push(Difference { key: "ports", here: place(own), there: place(other), text, is_istio: true, ports });
+        found.push(Difference {
+            key: "ports",
+            here: place(own),
+            there: Some(place(other)),
+            text,
+            is_istio: true,
+            ports,
+        });
     };
     if one.number != two.number {
         add("port", None, format!("is {} here and {} there", one.number, two.number));
@@ -130,17 +143,22 @@ fn port<'a>(one: &Port<'a>, own: Field<'a>, two: &Port<'a>, other: Field<'a>) ->
     }
     let pair = || Some((one.clone(), two.clone()));
     let field = if one.app_protocol != two.app_protocol { "appProtocol" } else { "name" };
-    if one.protocol != two.protocol {
+    if one.transport != two.transport {
+        // Then the protocols differ by that alone, or for that reason.
+    } else if one.protocol != two.protocol {
         add(field, pair(), format!("declares {} here and {} there", declared(one), declared(two)));
     } else if one.app_protocol != two.app_protocol {
         let word = |port: &Port<'_>| port.app_protocol.map_or("none".to_owned(), |word| format!("`{word}`"));
         let text = format!("has {} as `appProtocol` here and {} there", word(one), word(two));
         add(field, pair(), text);
     } else if one.name != two.name {
-        let word = |port: &Port<'_>| if port.name.is_empty() { "no name".to_owned() } else { format!("the name `{}`", port.name) };
+        let word = |port: &Port<'_>| {
+            if port.name.is_empty() { "no name".to_owned() } else { format!("the name `{}`", port.name) }
+        };
         add(field, None, format!("has {} here and {} there", word(one), word(two)));
     }
-    if one.target != two.target {
+    let leads_to_itself = |port: &Port<'_>| port.target == port.number.to_string();
+    if one.target != two.target && !(leads_to_itself(one) && leads_to_itself(two)) {
         add("targetPort", None, format!("leads to `{}` here and to `{}` there", one.target, two.target));
     }
     found
@@ -171,7 +189,14 @@ pub(super) fn node_ports<'a>(here: &Side<'a>, there: &Side<'a>) -> Vec<Differenc
         let word = |text: &str| if text.is_empty() { "not chosen".to_owned() } else { text.to_owned() };
         let place = |item: Field<'a>| item.get("nodePort").unwrap_or(item);
         let text = format!("the node port of port {} is {} here and {} there", port.called(), word(one), word(two));
-        Some(Difference { key: "ports", here: place(*own), there: place(other), text, is_istio: true, ports: None })
+        Some(Difference {
+            key: "ports",
+            here: place(*own),
+            there: Some(place(other)),
+            text,
+            is_istio: true,
+            ports: None,
+        })
     };
     here.fields.iter().filter_map(difference).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::compare::Difference;
 use super::spec::Side;
-use crate::manifest::{Inventory, Protocol};
+use crate::manifest::{Inventory, PortNames, Protocol};
 use crate::rule::Change;
 
 /// What can be copied.
@@ -17,6 +17,8 @@ pub(super) enum Copied {
         change: Change,
         /// What each port takes, in words.
         words: Vec<String>,
+        /// True when a port gets another name.
+        renames: bool,
     },
 }
 
@@ -24,8 +26,13 @@ pub(super) enum Copied {
 const PORT_FIELDS: &[&str] = &["name", "protocol", "appProtocol", "port", "targetPort", "nodePort"];
 
 /// Copies the protocols that the other side declares; what it leaves open stays.
-pub(super) fn protocols(inventory: &Inventory<'_>, here: &Side<'_>, differences: &[Difference<'_>]) -> Copied {
-    let (mut change, mut words) = (Change::default(), Vec::new());
+pub(super) fn protocols(
+    inventory: &Inventory<'_>,
+    names: &PortNames,
+    here: &Side<'_>,
+    differences: &[Difference<'_>],
+) -> Copied {
+    let (mut change, mut words, mut any_renamed) = (Change::default(), Vec::new(), false);
     for (own, other) in differences.iter().filter_map(|difference| difference.ports.as_ref()) {
         let entry = here.fields.iter().find(|(port, _)| port == own);
         let Some((_, item)) = entry.filter(|_| other.protocol != Protocol::Undeclared) else { continue };
@@ -36,9 +43,11 @@ pub(super) fn protocols(inventory: &Inventory<'_>, here: &Side<'_>, differences:
             (None, Some(field)) => change.remove(field),
             (None, None) => {}
         }
-        let renames = other.app_protocol.is_none() && own.name != other.name && Protocol::of_port_name(own.name) != other.protocol;
+        let renames = other.app_protocol.is_none()
+            && own.name != other.name
+            && Protocol::of_port_name(own.name) != other.protocol;
         if renames {
-            if let Some(reason) = not_renamed(inventory, here, own.name, other.name) {
+            if let Some(reason) = not_renamed(inventory, names, here, own.name, other.name) {
                 return Copied::Refused(reason);
             }
             match item.get("name") {
@@ -46,23 +55,25 @@ pub(super) fn protocols(inventory: &Inventory<'_>, here: &Side<'_>, differences:
                 None => change.insert(*item, &["name"], other.name, PORT_FIELDS),
             }
         }
+        any_renamed |= renames;
+        let port = own.called();
         words.push(match other.app_protocol {
-            Some(word) => format!("`appProtocol: {word}` of port {}", own.called()),
-            None if renames => format!("the name `{}` of port {}", other.name, own.called()),
-            None => format!("`{}` of port {}, which its name declares", other.protocol, own.called()),
+            Some(word) => format!("port {port} `appProtocol: {word}`"),
+            None if renames => format!("port {port} `name: {}`", other.name),
+            None => format!("port {port} no `appProtocol`"),
         });
     }
-    if words.is_empty() { Copied::Nothing } else { Copied::Ports { change, words } }
+    if words.is_empty() { Copied::Nothing } else { Copied::Ports { change, words, renames: any_renamed } }
 }
 
 /// Why a port must not be renamed.
-fn not_renamed(inventory: &Inventory<'_>, here: &Side<'_>, from: &str, to: &str) -> Option<String> {
+fn not_renamed(inventory: &Inventory<'_>, names: &PortNames, here: &Side<'_>, from: &str, to: &str) -> Option<String> {
     if to.is_empty() {
-        return Some("the port has no name in the reference, and its number declares the protocol".to_owned());
+        return Some("the reference's port has no name: its number declares the protocol".to_owned());
     }
     if here.fields.iter().any(|(port, _)| port.name == to) {
         return Some(format!("another port has the name `{to}` already"));
     }
-    let _ = (inventory, from);
-    None
+    let user = names.user(inventory, here.id, from).map(|id| &inventory.resource(id).name);
+    user.map(|user| format!("{} `{}` refers to the port by its name `{from}`", user.kind, user.name))
 }

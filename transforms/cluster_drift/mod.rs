@@ -4,7 +4,7 @@ mod spec;
 
 use std::collections::BTreeMap;
 
-use crate::manifest::{ClusterService, Inventory};
+use crate::manifest::{ClusterService, Inventory, PortNames};
 use crate::rule::{Context, Finding, Fix, Level, Meta, Safety, Transform};
 use crate::transform;
 use compare::Difference;
@@ -48,11 +48,12 @@ impl Transform for ClusterDrift {
 
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
         let reference = cx.options.cluster_drift.reference.as_deref();
+        let names = reference.map(|_| PortNames::new(cx.inventory));
         for services in cx.inventory.services_of_clusters() {
             let sides = sides(cx.inventory, &services);
             let Some(measure) = measure(&sides, reference) else { continue };
             let others = sides.iter().filter(|side| side.id != measure.id);
-            findings.extend(others.filter_map(|side| finding(cx, side, measure)));
+            findings.extend(others.filter_map(|side| finding(cx, names.as_ref(), side, measure)));
         }
     }
 }
@@ -90,7 +91,7 @@ fn measure<'s, 'a>(sides: &'s [Side<'a>], reference: Option<&str>) -> Option<&'s
     sides.iter().find(is_reference).or_else(|| sides.iter().rev().max_by_key(number))
 }
 
-fn finding<'a>(cx: &Context<'_>, here: &Side<'a>, there: &Side<'a>) -> Option<Finding> {
+fn finding<'a>(cx: &Context<'_>, names: Option<&PortNames>, here: &Side<'a>, there: &Side<'a>) -> Option<Finding> {
     let is_seen = |difference: &Difference<'_>| {
         let is_patched = |side: &Side<'_>| cx.inventory.may_spec_be_patched(side.id, &[difference.key]);
         !is_patched(here) && !is_patched(there)
@@ -112,11 +113,13 @@ fn finding<'a>(cx: &Context<'_>, here: &Side<'a>, there: &Side<'a>) -> Option<Fi
     let message = format!("Service `{name}` of {own} differs from that of {other}: {}", named.join("; "));
     let mut finding = Finding::of(&ClusterDrift::META, cx.inventory, here.id, first.here, message).level(level);
     finding.istio = differences.iter().any(|difference| difference.is_istio).then_some("IST0170");
-    for difference in differences.iter().take(MOST_NAMED) {
-        finding = match finding.related.iter().any(|(at, _)| *at == difference.there.loc()) {
-            true => finding,
-            false => finding.related(difference.there, format!("in {other}")),
-        };
+    for field in differences.iter().take(MOST_NAMED).filter_map(|difference| difference.there) {
+        if finding.related.iter().all(|(at, _)| *at != field.loc()) {
+            finding = finding.related(field, format!("in {other}"));
+        }
+    }
+    if finding.related.is_empty() {
+        finding = finding.related(there.name(), format!("the Service in {other}"));
     }
     if level == Level::Info {
         return Some(finding.help(
@@ -126,7 +129,7 @@ fn finding<'a>(cx: &Context<'_>, here: &Side<'a>, there: &Side<'a>) -> Option<Fi
     let why = "the mesh makes one Service of both, and each cluster's clients go by their own copy: make them the same";
     let reference = cx.options.cluster_drift.reference.as_deref();
     let declares = differences.iter().any(|difference| difference.ports.is_some());
-    if !reference.is_some_and(|name| there.clusters.contains(&name)) {
+    let Some(names) = names.filter(|_| reference.is_some_and(|name| there.clusters.contains(&name))) else {
         let hint = match reference {
             Some(name) if !cx.options.clusters.contains_key(name) => {
                 format!("; `rules.cluster-drift.reference` is `{name}`, which is no declared cluster")
@@ -137,16 +140,15 @@ fn finding<'a>(cx: &Context<'_>, here: &Side<'a>, there: &Side<'a>) -> Option<Fi
             _ => String::new(),
         };
         return Some(finding.help(format!("{why}{hint}")));
-    }
+    };
     finding = finding.help(why);
-    match copy::protocols(cx.inventory, here, &differences) {
+    match copy::protocols(cx.inventory, names, here, &differences) {
         Copied::Nothing => {}
         Copied::Refused(reason) => finding.refusal = Some(reason),
-        Copied::Ports { change, words } => {
-            let title = format!("take {} from {other}", words.join(", "));
-            let consequence = format!(
-                "clients in {own} read the port in another way; what names it outside these files must follow"
-            );
+        Copied::Ports { change, words, renames } => {
+            let title = format!("take the protocols of {other}: {}", words.join(", "));
+            let follow = if renames { "; what uses an old name outside these files must follow" } else { "" };
+            let consequence = format!("clients in {own} treat the port accordingly from then on{follow}");
             finding.fix = Some(Fix { title, safety: Safety::Unsafe, consequence, change });
         }
     }

@@ -69,8 +69,12 @@ impl<'a> Side<'a> {
 
     /// A field of `spec`, or the nearest place that is there.
     pub(super) fn place(&self, key: &str) -> Field<'a> {
-        let name = || self.root.at(&["metadata", "name"]).unwrap_or(self.root);
-        self.root.at(&["spec", key]).unwrap_or_else(name)
+        self.root.at(&["spec", key]).unwrap_or_else(|| self.name())
+    }
+
+    /// Where its name stands.
+    pub(super) fn name(&self) -> Field<'a> {
+        self.root.at(&["metadata", "name"]).unwrap_or(self.root)
     }
 
     /// The clusters' names, as a person says them.

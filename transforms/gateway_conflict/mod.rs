@@ -78,7 +78,8 @@ fn same_host(
         let group = Group::Host(number, server.field.text_at(&["bind"]), shared::dns_name(host));
         let found = groups.others(gateway, &group, MOST_NAMED, |entry| {
             let other = &gateways[entry.gateway];
-            gateway.shares_pods_with(other) && shared::share_a_namespace(cx.inventory, (gateway, host), (other, entry.field))
+            gateway.shares_pods_with(other)
+                && shared::share_a_namespace(cx.inventory, (gateway, host), (other, entry.field))
         });
         if !found.is_empty() {
             taken.push(host);
@@ -101,7 +102,8 @@ fn same_host(
         "which of the servers counts is not defined: keep the host in one Gateway, and let the VirtualServices of both bind to that",
     );
     for entry in others.iter().take(MOST_NAMED) {
-        finding = finding.related(entry.field, format!("port {number} with this host in {}", name(cx, gateways, entry)));
+        finding =
+            finding.related(entry.field, format!("port {number} with this host in {}", name(cx, gateways, entry)));
     }
     Some(finding)
 }
@@ -155,15 +157,21 @@ fn ports(cx: &Context<'_>, gateways: &[IstioGateway<'_>], findings: &mut Vec<Fin
                 1 => " and another one".to_owned(),
                 number => format!(" and {number} others"),
             };
-            let message = format!("port {number} is not among the ports of Service `{called}`{more}, which leads to the Gateway's pods");
+            let message = format!(
+                "port {number} is not among the ports of Service `{called}`{more}, which leads to the Gateway's pods"
+            );
             let mut finding = Finding::of(&GatewayConflict::META, cx.inventory, gateway.id, server.port, message)
                 .level(Level::Warning)
                 .help("nobody reaches this server: add the port where the gateway is installed, or use one that it has")
-                .snippet(format!("ports:\n  - name: {}\n    port: {number}\n    protocol: TCP", port_name(server, number)));
+                .snippet(format!(
+                    "ports:\n  - name: {}\n    port: {number}\n    protocol: TCP",
+                    port_name(server, number)
+                ));
             finding.istio = Some("IST0162");
             for service in ports.services.iter().take(MOST_NAMED) {
                 let root = cx.inventory.root(*service);
-                let place = root.and_then(|root| root.at(&["spec", "ports"]).or_else(|| root.at(&["metadata", "name"])));
+                let place =
+                    root.and_then(|root| root.at(&["spec", "ports"]).or_else(|| root.at(&["metadata", "name"])));
                 if let Some(place) = place {
                     finding = finding.related(place, "the ports of the gateway's Service");
                 }
