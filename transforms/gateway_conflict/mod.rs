@@ -196,8 +196,14 @@ fn name(cx: &Context<'_>, gateways: &[IstioGateway<'_>], entry: &Entry<'_>) -> S
 
 /// The Gateways of entries, as a person lists them.
 fn names(cx: &Context<'_>, gateways: &[IstioGateway<'_>], entries: &[&Entry<'_>]) -> String {
-    let named: Vec<String> = entries.iter().take(MOST_NAMED).map(|entry| name(cx, gateways, entry)).collect();
-    if entries.len() > MOST_NAMED { format!("{} and others", named.join(", ")) } else { named.join(" and ") }
+    let name = |entry: &&Entry<'_>| format!("`{}`", called(&cx.inventory.resource(gateways[entry.gateway].id).name));
+    let named: Vec<String> = entries.iter().take(MOST_NAMED).map(name).collect();
+    match named.split_last() {
+        Some((one, [])) => format!("Gateway {one}"),
+        Some(_) if entries.len() > MOST_NAMED => format!("Gateways {} and others", named.join(", ")),
+        Some((last, others)) => format!("Gateways {} and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 fn called(name: &ResourceName) -> String {
