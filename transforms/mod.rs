@@ -15,6 +15,7 @@ mod init_network;
 mod job_completion;
 mod mesh_retry;
 mod pod_labels;
+mod port_protocol;
 mod probe_port;
 mod probe_rewrite;
 mod proxy_uid;
@@ -42,15 +43,16 @@ pub static ALL: &[&dyn Transform] = &[
     &start_order::StartOrder,
     &init_network::InitNetwork,
     &job_completion::JobCompletion,
-    &mesh_retry::MeshRetry,
     &shutdown_drain::ShutdownDrain,
     &probe_port::ProbePort,
     &probe_rewrite::ProbeRewrite,
     &health_probe::HealthProbe,
     &trace_context::TraceContext,
     &external_registry::ExternalRegistry,
-    &cluster_drift::ClusterDrift,
+    &port_protocol::PortProtocol,
+    &mesh_retry::MeshRetry,
     &gateway_conflict::GatewayConflict,
+    &cluster_drift::ClusterDrift,
     &unused_ignore::UnusedIgnore,
     &unexplained_ignore::UnexplainedIgnore,
 ];

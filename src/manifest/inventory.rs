@@ -4,6 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::api_server::ApiServerCalls;
 use super::association::{Association, Nearness, declared};
 use super::config_map::ConfigMapIndex;
 use super::container::Container;
@@ -14,8 +15,11 @@ use super::label_users::LabelUsers;
 use super::membership::Membership;
 use super::ownership::Owner;
 use super::ownership::is_proxy_container;
+use super::port_names::PortNameIndex;
 use super::primary_service::KnownApplications;
 use super::resource::{Resource, ResourceId, not_ours};
+use super::routes::RouteIndex;
+use super::scrape::ScrapeIndex;
 use super::setting::Setting;
 use super::source::SourceFile;
 use super::workload::Workload;
@@ -67,6 +71,10 @@ pub struct Inventory<'a> {
     /// Whether rules look at each workload's pods: every rule asks.
     checked: Vec<OnceCell<bool>>,
     pub(super) config_map_index: OnceCell<ConfigMapIndex>,
+    pub(super) routes: OnceCell<RouteIndex>,
+    pub(super) scrapes: OnceCell<ScrapeIndex>,
+    pub(super) port_names: OnceCell<PortNameIndex>,
+    pub(super) api_server_calls: OnceCell<ApiServerCalls>,
     label_users: OnceCell<LabelUsers>,
     namespaces: HashMap<String, Vec<ResourceId>>,
     /// Resources that are neither workloads nor patches, by kind.
@@ -107,6 +115,10 @@ impl<'a> Inventory<'a> {
             settings: RefCell::default(),
             checked: vec![OnceCell::new(); resources.len()],
             config_map_index: OnceCell::new(),
+            routes: OnceCell::new(),
+            scrapes: OnceCell::new(),
+            port_names: OnceCell::new(),
+            api_server_calls: OnceCell::new(),
             label_users: OnceCell::new(),
             namespaces: HashMap::new(),
             by_kind: HashMap::new(),

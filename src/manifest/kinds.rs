@@ -87,6 +87,7 @@ pub(super) const WORKLOADS: &[WorkloadKind] = &[
 /// Other kinds that rules or scopes need.
 const SUPPORT: &[&str] = &[
     "APIService",
+    "ApisixRoute",
     "AuthorizationPolicy",
     "Canary",
     "CiliumClusterwideNetworkPolicy",
@@ -102,6 +103,8 @@ const SUPPORT: &[&str] = &[
     "GlobalNetworkPolicy",
     "HTTPRoute",
     "Ingress",
+    "IngressRoute",
+    "IngressRouteTCP",
     "Kustomization",
     "MutatingWebhookConfiguration",
     "Namespace",

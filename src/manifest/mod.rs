@@ -2,6 +2,7 @@
 //!
 //! Nothing here touches a file. Everything is read-only and made anew for each pass of the engine.
 
+mod api_server;
 mod association;
 mod clusters;
 mod config_map;
@@ -16,6 +17,7 @@ mod kustomize;
 mod label_users;
 mod listening;
 mod membership;
+mod namespace_scope;
 mod node_agent;
 mod ownership;
 mod patches;
@@ -24,6 +26,8 @@ mod port_names;
 mod primary_service;
 mod protocol;
 mod resource;
+mod routes;
+mod scrape;
 mod selector;
 mod service;
 mod service_port;
@@ -32,6 +36,7 @@ mod shell;
 mod sidecar;
 mod source;
 mod virtual_service;
+mod well_known_port;
 mod workload;
 
 pub use association::Association;
@@ -46,16 +51,20 @@ pub use kustomize::AddedLabel;
 pub use label_users::{LabelUse, LabelUser};
 pub use listening::{Bearing, ConfigMapMention, PortMention, holds_number, text_holds_number};
 pub use membership::{Membership, Off};
+pub use namespace_scope::NamespaceScope;
 pub use ownership::{Owner, is_proxy_container};
 pub use pod_security::PodSecurity;
-pub use port_names::PortNames;
+pub use port_names::{NameField, PortNameUse};
 pub use primary_service::Primary;
 pub use protocol::{Protocol, ProtocolClass, protocol};
 pub use resource::{Resource, ResourceId, ResourceName};
+pub use routes::{Route, RouteKind, RoutePort};
+pub use scrape::Scrape;
 pub use selector::Selector;
 pub use service_port::{ServicePort, TargetPort};
 pub use setting::Setting;
 pub use shell::{Command, Word, base_name, commands, program};
 pub use source::{Slot, SourceFile, State};
 pub use virtual_service::VirtualService;
+pub use well_known_port::{WellKnownPort, image_words};
 pub use workload::Workload;

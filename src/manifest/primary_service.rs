@@ -215,7 +215,8 @@ impl Inventory<'_> {
         (left, !before_ports)
     }
 
-    fn is_headless(&self, service: ResourceId) -> bool {
+    /// True for a Service without an address of its own: its clients call the pods.
+    pub fn is_headless(&self, service: ResourceId) -> bool {
         self.root(service).is_some_and(|root| root.text_at(&["spec", "clusterIP"]) == "None")
     }
 

@@ -45,6 +45,14 @@ impl<'a> ServicePort<'a> {
         }
     }
 
+    /// The number that it leads to, where that is not a name.
+    pub fn target_number(self) -> Option<i64> {
+        match self.target() {
+            TargetPort::Number(number) => Some(number),
+            TargetPort::Name(_) => None,
+        }
+    }
+
     /// True when it leads to this declared port of a container.
     pub fn leads_to(self, port: Field<'_>) -> bool {
         transport(port) == self.transport()

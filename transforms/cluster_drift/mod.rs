@@ -4,7 +4,7 @@ mod spec;
 
 use std::collections::BTreeMap;
 
-use crate::manifest::{ClusterService, Inventory, PortNames};
+use crate::manifest::{ClusterService, Inventory};
 use crate::rule::{Context, Finding, Fix, Level, Meta, Safety, Transform};
 use crate::transform;
 use compare::Difference;
@@ -28,7 +28,7 @@ transform! {
     ///
     /// ## Fix
     /// With `rules.cluster-drift.reference` the other clusters take the protocols that its ports declare: `appProtocol`,
-    /// or the port's name where that declares it and nothing in the files refers to the old one. Everything else is left
+    /// or the port's name where that declares it, with what refers to it by name in the files. Everything else is left
     /// to a person.
     ///
     /// ## Safety
@@ -48,12 +48,11 @@ impl Transform for ClusterDrift {
 
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
         let reference = cx.options.cluster_drift.reference.as_deref();
-        let names = reference.map(|_| PortNames::new(cx.inventory));
         for services in cx.inventory.services_of_clusters() {
             let sides = sides(cx.inventory, &services);
             let Some(measure) = measure(&sides, reference) else { continue };
             let others = sides.iter().filter(|side| side.id != measure.id);
-            findings.extend(others.filter_map(|side| finding(cx, names.as_ref(), side, measure)));
+            findings.extend(others.filter_map(|side| finding(cx, side, measure)));
         }
     }
 }
@@ -91,7 +90,7 @@ fn measure<'s, 'a>(sides: &'s [Side<'a>], reference: Option<&str>) -> Option<&'s
     sides.iter().find(is_reference).or_else(|| sides.iter().rev().max_by_key(number))
 }
 
-fn finding<'a>(cx: &Context<'_>, names: Option<&PortNames>, here: &Side<'a>, there: &Side<'a>) -> Option<Finding> {
+fn finding<'a>(cx: &Context<'_>, here: &Side<'a>, there: &Side<'a>) -> Option<Finding> {
     let is_seen = |difference: &Difference<'_>| {
         let is_patched = |side: &Side<'_>| cx.inventory.may_spec_be_patched(side.id, &[difference.key]);
         !is_patched(here) && !is_patched(there)
@@ -129,7 +128,7 @@ fn finding<'a>(cx: &Context<'_>, names: Option<&PortNames>, here: &Side<'a>, the
     let why = "the mesh makes one Service of both, and each cluster's clients go by their own copy: make them the same";
     let reference = cx.options.cluster_drift.reference.as_deref();
     let declares = differences.iter().any(|difference| difference.ports.is_some());
-    let Some(names) = names.filter(|_| reference.is_some_and(|name| there.clusters.contains(&name))) else {
+    if !reference.is_some_and(|name| there.clusters.contains(&name)) {
         let hint = match reference {
             Some(name) if !cx.options.clusters.contains_key(name) => {
                 format!("; `rules.cluster-drift.reference` is `{name}`, which is no declared cluster")
@@ -140,9 +139,9 @@ fn finding<'a>(cx: &Context<'_>, names: Option<&PortNames>, here: &Side<'a>, the
             _ => String::new(),
         };
         return Some(finding.help(format!("{why}{hint}")));
-    };
+    }
     finding = finding.help(why);
-    match copy::protocols(cx.inventory, names, here, &differences) {
+    match copy::protocols(cx.inventory, here, &differences) {
         Copied::Nothing => {}
         Copied::Refused(reason) => finding.refusal = Some(reason),
         Copied::Ports { change, words, renames } => {
