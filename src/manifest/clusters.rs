@@ -1,6 +1,6 @@
 //! Clusters that the configuration declares, and what stands in more than one of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::inventory::Inventory;
 use super::resource::ResourceId;
@@ -23,6 +23,8 @@ pub enum Scope<'a> {
     Kustomization(FileId),
     /// They stand by themselves in one folder, or in one stream.
     Folder(&'a str),
+    /// They stand in one file.
+    File(FileId),
     /// They come into the cluster of this name, which the configuration declares.
     Cluster(&'a str),
 }
@@ -89,18 +91,36 @@ impl<'a> Inventory<'a> {
         around.max_by_key(|(_, folder)| folder.len()).map(|(name, _)| name.as_str())
     }
 
-    /// The scopes that a resource stands in: what has one in common comes into one cluster.
-    pub fn scopes_of(&self, id: ResourceId) -> BTreeSet<Scope<'a>> {
-        let tops = self.placements(id).iter().filter_map(|placement| placement.kustomization);
-        let mut scopes: BTreeSet<Scope<'a>> = tops.map(Scope::Kustomization).collect();
-        if scopes.is_empty() {
-            scopes.insert(Scope::Folder(self.files()[self.resource(id).file.0 as usize].folder()));
+    /// The scopes that each resource of a kind stands in: what has one in common comes into one cluster. A folder with
+    /// two files of one name and namespace holds alternatives, so there each file stands for itself.
+    pub fn scopes_of_kind(&self, group: &str, kind: &str) -> HashMap<ResourceId, BTreeSet<Scope<'a>>> {
+        let ids: Vec<ResourceId> = self.of_kind(group, kind).collect();
+        let file = |id: ResourceId| self.resource(id).file;
+        let folder = |id: ResourceId| self.files()[file(id).0 as usize].folder();
+        let mut seen: HashMap<(&str, Option<&str>, &str), FileId> = HashMap::new();
+        let mut alternatives: HashSet<&str> = HashSet::new();
+        for id in &ids {
+            let name = &self.resource(*id).name;
+            let first = seen.entry((folder(*id), name.namespace.as_deref(), &name.name)).or_insert(file(*id));
+            if *first != file(*id) {
+                alternatives.insert(folder(*id));
+            }
         }
-        if !self.options().clusters.is_empty() {
-            let clusters = self.clusters_of(id, &mut BTreeMap::new());
-            scopes.extend(clusters.into_iter().map(|(cluster, _)| Scope::Cluster(cluster)));
-        }
-        scopes
+        let mut known = BTreeMap::new();
+        let mut scopes_of = |id: ResourceId| {
+            let tops = self.placements(id).iter().filter_map(|placement| placement.kustomization);
+            let mut scopes: BTreeSet<Scope<'a>> = tops.map(Scope::Kustomization).collect();
+            if scopes.is_empty() {
+                let is_one = !alternatives.contains(folder(id));
+                scopes.insert(if is_one { Scope::Folder(folder(id)) } else { Scope::File(file(id)) });
+            }
+            if !self.options().clusters.is_empty() {
+                let clusters = self.clusters_of(id, &mut known);
+                scopes.extend(clusters.into_iter().map(|(cluster, _)| Scope::Cluster(cluster)));
+            }
+            scopes
+        };
+        ids.iter().map(|id| (*id, scopes_of(*id))).collect()
     }
 }
 
@@ -177,13 +197,19 @@ mod tests {
             file("a/x.yaml", &service("shop", "web")),
             file("a/y.yaml", &service("bank", "till")),
             file("b/x.yaml", &service("bank", "till")),
+            file("c/x.yaml", &(service("shop", "web") + &service("bank", "till"))),
+            file("c/y.yaml", &service("shop", "web")),
         ];
-        let share = |options: &Options| {
+        let share = |options: &Options, one: u32, other: u32| {
             let inventory = Inventory::new(&files, options);
-            let [one, two, three] = [0, 1, 2].map(|id| inventory.scopes_of(ResourceId(id)));
-            (!one.is_disjoint(&two), !one.is_disjoint(&three))
+            let scopes = inventory.scopes_of_kind("", "Service");
+            !scopes[&ResourceId(one)].is_disjoint(&scopes[&ResourceId(other)])
         };
-        assert_eq!(share(&Options::default()), (true, false));
-        assert_eq!(share(&options(&[("all", "")])), (true, true));
+        let (none, all) = (Options::default(), options(&[("all", "")]));
+        assert!(share(&none, 0, 1), "one folder");
+        assert!(!share(&none, 0, 2), "two folders");
+        assert!(share(&none, 3, 4), "one file");
+        assert!(!share(&none, 4, 5), "alternatives in one folder");
+        assert!(share(&all, 0, 2) && share(&all, 4, 5), "one cluster");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::spec::{Port, Side};
+use super::spec::{Port, Side, Spec};
 use crate::manifest::{Field, Protocol};
 
 /// Something that is not the same in two clusters.
@@ -51,23 +51,27 @@ pub(super) fn differences<'a>(here: &Side<'a>, there: &Side<'a>) -> Vec<Differen
     plain("internalTrafficPolicy", own.internal_traffic_policy, other.internal_traffic_policy);
     let word = |publishes: bool| if publishes { "true" } else { "false" };
     plain("publishNotReadyAddresses", word(own.publishes_not_ready), word(other.publishes_not_ready));
-    if own.selector != other.selector {
-        let labels = |side: &Side<'_>| match side.spec.selector.is_empty() {
-            true => "nothing".to_owned(),
-            false => {
-                side.spec.selector.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
-            }
-        };
-        add(
-            "selector",
-            false,
-            format!("its `selector` asks for {} here and for {} there", labels(here), labels(there)),
-        );
+    if let Some(text) = selectors(own, other) {
+        add("selector", false, text);
     }
     ports(here, there, &mut found);
     // What decides how the mesh reads the traffic comes first.
     found.sort_by_key(|difference| !difference.is_istio);
     found
+}
+
+/// The labels that only one of the selectors asks for.
+fn selectors(own: &Spec<'_>, other: &Spec<'_>) -> Option<String> {
+    let only = |one: &Spec<'_>, two: &Spec<'_>| {
+        let lone = one.selector.iter().filter(|(key, value)| two.selector.get(*key) != Some(*value));
+        lone.map(|(key, value)| format!("`{key}: {value}`")).collect::<Vec<_>>().join(", ")
+    };
+    match (only(own, other).as_str(), only(other, own).as_str()) {
+        ("", "") => None,
+        (here, "") => Some(format!("its `selector` also asks for {here} here")),
+        ("", there) => Some(format!("its `selector` also asks for {there} there")),
+        (here, there) => Some(format!("its `selector` asks for {here} here and for {there} there")),
+    }
 }
 
 /// What two ports must have in common to be meant as one.

@@ -2,7 +2,7 @@ mod shared;
 
 use std::collections::HashSet;
 
-use crate::manifest::{Field, GatewayServer, IstioGateway, ResourceName};
+use crate::manifest::{Field, GatewayServer, IstioGateway, ResourceId, ResourceName};
 use crate::rule::{Context, Finding, Level, Meta, Transform};
 use crate::transform;
 use shared::{Entry, Group, Groups};
@@ -150,19 +150,22 @@ fn ports(cx: &Context<'_>, gateways: &[IstioGateway<'_>], findings: &mut Vec<Fin
             if ports.may_have(number) || !seen.insert(number) {
                 continue;
             }
-            let Some(first) = ports.services.first() else { continue };
-            let called = called(&cx.inventory.resource(*first).name);
-            let more = match ports.services.len() - 1 {
-                0 => String::new(),
-                1 => " and another one".to_owned(),
-                number => format!(" and {number} others"),
+            let called = |id: &ResourceId| format!("`{}`", called(&cx.inventory.resource(*id).name));
+            let message = match ports.services.as_slice() {
+                [only] => format!(
+                    "port {number} is not among those of Service {}, which leads to the Gateway's pods",
+                    called(only)
+                ),
+                [first, others @ ..] => format!(
+                    "port {number} is not among those of Service {} and {} more, which lead to the Gateway's pods",
+                    called(first),
+                    others.len()
+                ),
+                [] => continue,
             };
-            let message = format!(
-                "port {number} is not among the ports of Service `{called}`{more}, which leads to the Gateway's pods"
-            );
             let mut finding = Finding::of(&GatewayConflict::META, cx.inventory, gateway.id, server.port, message)
                 .level(Level::Warning)
-                .help("nobody reaches this server: add the port where the gateway is installed, or use one that it has")
+                .help("as far as these files show, nobody reaches this server: add the port where the gateway is installed, or use one that it has")
                 .snippet(format!(
                     "ports:\n  - name: {}\n    port: {number}\n    protocol: TCP",
                     port_name(server, number)

@@ -36,8 +36,9 @@ impl<'a> Groups<'a> {
     pub(super) fn new(inventory: &'a Inventory<'a>, gateways: &[IstioGateway<'a>]) -> Groups<'a> {
         let mut groups =
             Groups { scopes: Vec::new(), names: Vec::new(), entries: HashMap::new(), by_id: HashMap::new() };
+        let mut scopes_of = inventory.scopes_of_kind("networking.istio.io", "Gateway");
         for (gateway, one) in gateways.iter().enumerate() {
-            let scopes: Vec<Scope<'a>> = inventory.scopes_of(one.id).into_iter().collect();
+            let scopes: Vec<Scope<'a>> = scopes_of.remove(&one.id).into_iter().flatten().collect();
             for server in one.servers() {
                 let mut add = |group: Group<'a>, field: Field<'a>| {
                     for scope in &scopes {
