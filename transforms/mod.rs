@@ -2,18 +2,21 @@
 //! order of the list is only a tie-break.
 
 mod app_label;
+mod cluster_drift;
 mod dns_ndots;
 mod dns_policy;
 mod envoy_base_id;
 mod exposed_service;
 mod external_name_port;
 mod external_registry;
+mod gateway_conflict;
 mod headless_port;
 mod health_probe;
 mod host_network;
 mod host_port;
 mod init_network;
 mod job_completion;
+mod mesh_retry;
 mod node_port_access;
 mod non_tcp_port;
 mod pod_ip_access;
@@ -63,6 +66,9 @@ pub static ALL: &[&dyn Transform] = &[
     &pod_ip_access::PodIpAccess,
     &node_port_access::NodePortAccess,
     &port_protocol::PortProtocol,
+    &mesh_retry::MeshRetry,
+    &gateway_conflict::GatewayConflict,
+    &cluster_drift::ClusterDrift,
     &unused_ignore::UnusedIgnore,
     &unexplained_ignore::UnexplainedIgnore,
 ];

@@ -199,6 +199,12 @@ impl<'a> Inventory<'a> {
         &self.resources[id.0 as usize]
     }
 
+    /// The resources of a file.
+    pub(super) fn of_file(&self, file: FileId) -> impl Iterator<Item = ResourceId> + use<> {
+        let before = |end: FileId| self.resources.partition_point(|one| one.file < end) as u32;
+        (before(file)..before(FileId(file.0 + 1))).map(ResourceId)
+    }
+
     /// The resource that a node is part of; `None` for what stands around the resources of a list.
     pub fn enclosing(&self, at: NodeId) -> Option<ResourceId> {
         let document = self.files.get(at.file.0 as usize)?.document(at.document)?;

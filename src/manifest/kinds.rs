@@ -89,6 +89,7 @@ const SUPPORT: &[&str] = &[
     "APIService",
     "ApisixRoute",
     "AuthorizationPolicy",
+    "Canary",
     "CiliumClusterwideNetworkPolicy",
     "CiliumNetworkPolicy",
     "Component",

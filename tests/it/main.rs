@@ -6,6 +6,7 @@ mod crds;
 mod creation;
 mod engine;
 mod fixtures;
+mod istio_analyzers;
 mod judge;
 mod programs;
 mod repositories;
@@ -25,6 +26,7 @@ fn main() -> std::process::ExitCode {
         creation::trials(),
         engine::trials(),
         fixtures::trials(),
+        istio_analyzers::trials(),
         judge::trials(),
         protocols::trials(),
         suites::trials(),
