@@ -9,9 +9,11 @@ mod external_registry;
 mod health_probe;
 mod host_network;
 mod host_port;
+mod https_in_mesh;
 mod init_network;
 mod job_completion;
 mod node_port_access;
+mod non_mesh_protocol;
 mod pod_ip_access;
 mod pod_labels;
 mod port_protocol;
@@ -50,6 +52,8 @@ pub static ALL: &[&dyn Transform] = &[
     &external_registry::ExternalRegistry,
     &pod_ip_access::PodIpAccess,
     &node_port_access::NodePortAccess,
+    &https_in_mesh::HttpsInMesh,
+    &non_mesh_protocol::NonMeshProtocol,
     &port_protocol::PortProtocol,
     &unused_ignore::UnusedIgnore,
     &unexplained_ignore::UnexplainedIgnore,
