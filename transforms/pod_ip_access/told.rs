@@ -140,7 +140,8 @@ fn is_called(usage: &AddressUse) -> bool {
     let words = name_words(&usage.setting);
     let joined = words.concat();
     let is_url = usage.address.port.is_some() || !usage.address.scheme.is_empty();
-    let says_no = words.iter().any(|word| NO_CALL.contains(&word.as_str())) || joined.contains("noproxy");
+    let says_no = words.iter().any(|word| NO_CALL.contains(&word.as_str()))
+        || ["httpproxy", "httpsproxy", "noproxy", "allproxy"].iter().any(|name| joined.contains(name));
     let says_host = words.last().is_some_and(|last| CALL.contains(&last.as_str()));
     !says_no && !usage.is_for_outside() && (is_url || says_host)
 }
