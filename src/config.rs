@@ -11,8 +11,8 @@ mod rule_keys;
 mod schema;
 mod value;
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 pub use places::{Places, below};
 pub use read::{API_VERSION, KIND, Problem, read, read_node, read_value};

@@ -1,8 +1,8 @@
 //! By which addresses programs reach others: what workloads are told, and who uses the address that a Service has
 //! outside the cluster.
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
 use std::ops::Range;
 use std::rc::Rc;
 

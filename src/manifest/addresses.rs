@@ -1,6 +1,6 @@
 //! Addresses in any text: hosts with their ports, IP addresses and URLs, with the place of each.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 /// A host in a text, with its port where it has one.

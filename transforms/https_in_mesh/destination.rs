@@ -29,7 +29,7 @@ fn finding(cx: &Context<'_>, id: ResourceId) -> Option<Finding> {
     }
     let message = format!("`mode: {}` makes the proxies speak TLS of their own to Service `{host}`", first.text()?);
     let finding = Finding::of(&HttpsInMesh::META, cx.inventory, id, first, message).help(
-        "to a pod of the mesh this takes the place of the mesh's mutual TLS: with plain HTTP behind it requests end with 503, and strict mutual TLS refuses them; use `ISTIO_MUTUAL`, or leave `tls` out, which means the same",
+        "to a pod of the mesh this takes the place of the mesh's mutual TLS: with plain HTTP behind it requests end with 503, and strict mutual TLS refuses them; leave `tls` out, so that the mesh decides, or set `ISTIO_MUTUAL`",
     );
     Some(own[1..].iter().fold(finding, |finding, mode| finding.related(*mode, "here too")))
 }

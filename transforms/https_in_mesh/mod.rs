@@ -112,7 +112,7 @@ fn passes_tls_through(cx: &Context<'_>, service: ResourceId) -> bool {
 
 const HELP: &str = "the mesh encrypts between its pods by itself, and what is encrypted before has no routes, retries or metrics of requests; serve plain HTTP and let clients call `http://`, or declare the port `https` where TLS must stay";
 
-const SNIPPET: &str = "# the Service's port:\n  appProtocol: http\n---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata:\n  name: default\nspec:\n  mtls:\n    mode: STRICT";
+const SNIPPET: &str = "# at the Service's port\nappProtocol: http\n---\n# in its namespace\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata:\n  name: default\nspec:\n  mtls:\n    mode: STRICT";
 
 fn server_finding(
     cx: &Context<'_>,

@@ -169,7 +169,11 @@ fn finding(cx: &Context<'_>, workload: Workload<'_>, uses: &[(&AddressUse, Kind)
         name => format!("`{address}`{more} in `{name}`"),
     };
     let message = match kind {
+        Kind::Address(Whose::Pod) if uses.len() > 1 => format!("{place} are addresses of pods"),
         Kind::Address(Whose::Pod) => format!("{place} is the address of a pod"),
+        Kind::Address(Whose::Private) if uses.len() > 1 => {
+            format!("{place} are private addresses instead of a Service's name")
+        }
         Kind::Address(Whose::Private) => format!("{place} is a private address instead of a Service's name"),
         Kind::Name => format!("{place} is the name of a single pod by its address"),
         Kind::Service(service) => {
