@@ -213,27 +213,6 @@ impl Inventory<'_> {
         })
     }
 
-    /// The Services that a host means for the asker, the nearest of that name: `web`, `web.shop`, `web.shop.svc` and the same with the
-    /// cluster's domain.
-    pub fn services_of_host(&self, asker: ResourceId, host: &str) -> Vec<ResourceId> {
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let mut labels = host.splitn(4, '.');
-        let (name, namespace) = (labels.next().unwrap_or_default(), labels.next());
-        let is_svc = labels.next().is_none_or(|svc| svc == "svc");
-        let is_ours = labels.next().is_none_or(|domain| domain == self.options().cluster_domain);
-        if !is_svc || !is_ours {
-            return Vec::new();
-        }
-        let is_meant = |id: &ResourceId| match namespace {
-            Some(namespace) => {
-                self.placements(*id).iter().any(|placement| placement.namespace.as_deref() == Some(namespace))
-            }
-            None => self.share_a_namespace(asker, *id),
-        };
-        let meant: Vec<ResourceId> = self.services_named(name).iter().copied().filter(is_meant).collect();
-        self.nearest(asker, &meant)
-    }
-
     fn access(&self) -> &AccessIndex {
         self.access_index.get_or_init(|| {
             let addresses = self.service_addresses();

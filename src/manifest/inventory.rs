@@ -314,7 +314,7 @@ impl<'a> Inventory<'a> {
     }
 
     /// The Services of a name, wherever they stand.
-    pub(super) fn services_named(&self, name: &str) -> &[ResourceId] {
+    pub fn services_named(&self, name: &str) -> &[ResourceId] {
         let index = self.services_by_name.get_or_init(|| {
             let mut index: HashMap<String, Vec<ResourceId>> = HashMap::new();
             for id in self.services() {

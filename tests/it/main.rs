@@ -2,13 +2,17 @@
 
 mod architecture;
 mod cli;
+mod crds;
+mod creation;
 mod engine;
 mod fixtures;
 mod judge;
 mod programs;
+mod repositories;
 mod shared;
 mod suites;
 mod user_transforms;
+mod vendor_specification;
 mod yaml;
 
 fn main() -> std::process::ExitCode {
@@ -16,11 +20,14 @@ fn main() -> std::process::ExitCode {
     let trials = [
         architecture::trials(),
         cli::trials(),
+        crds::trials(),
+        creation::trials(),
         engine::trials(),
         fixtures::trials(),
         judge::trials(),
         suites::trials(),
         user_transforms::trials(),
+        vendor_specification::trials(),
         yaml::trials(),
     ]
     .into_iter()

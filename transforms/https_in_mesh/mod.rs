@@ -83,6 +83,9 @@ fn clients<'a>(cx: &'a Context<'_>) -> BTreeMap<(ResourceId, i64), Vec<Client<'a
                 continue;
             }
             let [service] = cx.inventory.services_of_host(usage.holder(workload.id), name)[..] else { continue };
+            if may_be_outside(cx, service, name) {
+                continue;
+            }
             if seen.insert((usage.at, usage.address.range.start)) {
                 let number = usage.address.port.map_or(443, i64::from);
                 clients.entry((service, number)).or_default().push(Client { workload, usage: usage.clone() });
@@ -90,6 +93,13 @@ fn clients<'a>(cx: &'a Context<'_>) -> BTreeMap<(ResourceId, i64), Vec<Client<'a
         }
     }
     clients
+}
+
+/// True for a name such as `web.example`, unless the Service is known to be in that namespace.
+fn may_be_outside(cx: &Context<'_>, service: ResourceId, host: &str) -> bool {
+    let Some((_, namespace)) = host.split_once('.') else { return false };
+    let mut places = cx.inventory.placements(service).iter();
+    !cx.inventory.is_cluster_host(host) && !places.any(|place| place.namespace.as_deref() == Some(namespace))
 }
 
 /// True where TLS is not for other programs of the mesh: the API server calls the Service, or it is the cluster's edge.
