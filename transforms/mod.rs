@@ -14,10 +14,12 @@ mod headless_port;
 mod health_probe;
 mod host_network;
 mod host_port;
+mod https_in_mesh;
 mod init_network;
 mod job_completion;
 mod mesh_retry;
 mod node_port_access;
+mod non_mesh_protocol;
 mod non_tcp_port;
 mod pod_ip_access;
 mod pod_labels;
@@ -65,6 +67,8 @@ pub static ALL: &[&dyn Transform] = &[
     &exposed_service::ExposedService,
     &pod_ip_access::PodIpAccess,
     &node_port_access::NodePortAccess,
+    &https_in_mesh::HttpsInMesh,
+    &non_mesh_protocol::NonMeshProtocol,
     &port_protocol::PortProtocol,
     &mesh_retry::MeshRetry,
     &gateway_conflict::GatewayConflict,
