@@ -35,6 +35,7 @@ pub use association::Association;
 pub use config_map::{ConfigMapUse, ConfigMapUseKind};
 pub use container::{Container, Probe, Role};
 pub use field::{Field, NodeId};
+pub use host::KnownHosts;
 pub use inventory::{Inventory, Placement};
 pub use kinds::Kinds;
 pub use kustomize::AddedLabel;
