@@ -88,7 +88,7 @@ fn route(known: &Known<'_>, id: ResourceId, host: Field<'_>, service: ResourceId
     let (cx, name) = (known.cx, host.text()?);
     let target = target(cx, service)?;
     let outside = target.text()?.trim_end_matches('.');
-    let is_address = outside.parse::<std::net::IpAddr>().is_ok();
+    let is_address = outside.parse::<core::net::IpAddr>().is_ok();
     if is_address || known.has(service, outside) {
         return None;
     }
