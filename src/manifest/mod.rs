@@ -51,6 +51,7 @@ pub use clusters::{ClusterService, Scope};
 pub use config_map::{ConfigMapUse, ConfigMapUseKind};
 pub use container::{Container, Probe, Role};
 pub use field::{Field, NodeId};
+pub use host::KnownHosts;
 pub use inventory::{Inventory, Placement};
 pub use istio_gateway::{GatewayPorts, GatewayServer, GatewayServices, IstioGateway};
 pub use kinds::Kinds;
