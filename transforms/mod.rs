@@ -5,19 +5,28 @@ mod app_label;
 mod dns_ndots;
 mod dns_policy;
 mod envoy_base_id;
+mod exposed_service;
+mod external_name_port;
 mod external_registry;
+mod headless_port;
 mod health_probe;
 mod host_network;
 mod host_port;
 mod init_network;
 mod job_completion;
+mod node_port_access;
+mod non_tcp_port;
+mod pod_ip_access;
 mod pod_labels;
+mod port_conflict;
+mod port_protocol;
 mod probe_port;
 mod probe_rewrite;
 mod proxy_uid;
 mod reserved_port;
 mod shutdown_drain;
 mod start_order;
+mod target_port;
 mod trace_context;
 mod unexplained_ignore;
 mod unused_ignore;
@@ -33,6 +42,11 @@ pub static ALL: &[&dyn Transform] = &[
     &dns_ndots::DnsNdots,
     &proxy_uid::ProxyUid,
     &reserved_port::ReservedPort,
+    &target_port::TargetPort,
+    &headless_port::HeadlessPort,
+    &port_conflict::PortConflict,
+    &external_name_port::ExternalNamePort,
+    &non_tcp_port::NonTcpPort,
     &app_label::AppLabel,
     &version_label::VersionLabel,
     &envoy_base_id::EnvoyBaseId,
@@ -45,6 +59,10 @@ pub static ALL: &[&dyn Transform] = &[
     &health_probe::HealthProbe,
     &trace_context::TraceContext,
     &external_registry::ExternalRegistry,
+    &exposed_service::ExposedService,
+    &pod_ip_access::PodIpAccess,
+    &node_port_access::NodePortAccess,
+    &port_protocol::PortProtocol,
     &unused_ignore::UnusedIgnore,
     &unexplained_ignore::UnexplainedIgnore,
 ];

@@ -23,7 +23,7 @@ use crate::text::{EditSet, FileId};
 
 pub use baseline::{Baseline, BaselineError, REPORT_VERSION};
 pub use fingerprint::{Fingerprint, Fingerprints};
-pub use outcome::{ChangedFile, DocumentChange, Outcome, Reported, Status};
+pub use outcome::{ChangedFile, CreatedDocument, DocumentChange, Outcome, Reported, Status};
 pub use readiness::{Need, Readiness, Subject};
 pub use secrets::secret_lines;
 
@@ -40,6 +40,8 @@ pub struct Settings<'a> {
     pub unsafe_fixes: bool,
     /// Findings that were there before: they are neither reported nor fixed.
     pub baseline: Option<&'a Baseline>,
+    /// Why no file of this name can be made, if so; asked for names that are none of the input's.
+    pub can_not_create: &'a dyn Fn(&str) -> Option<String>,
     /// Spoils every rendering, so that a test sees the proof catch it.
     pub sabotage: bool,
 }
@@ -63,6 +65,17 @@ struct Tracked {
     /// The edits of each pass that changed it, with the rules that asked for them.
     steps: Vec<Step>,
     seen: HashSet<Arc<str>>,
+    /// The file that it was made beside; `None` for a file of the input.
+    beside: Option<FileId>,
+    /// Its documents that were not in the input, by number.
+    created: BTreeSet<u32>,
+}
+
+impl Tracked {
+    fn new(now: SourceFile, beside: Option<FileId>) -> Self {
+        let original = now.clone();
+        Tracked { original, now, steps: Vec::new(), seen: HashSet::new(), beside, created: BTreeSet::new() }
+    }
 }
 
 struct Step {
@@ -93,11 +106,10 @@ struct Run<'a> {
 
 /// Runs the rules over `files` until nothing is left to do.
 pub fn run(files: Vec<SourceFile>, settings: &Settings<'_>) -> Outcome {
-    let track = |now: SourceFile| Tracked { original: now.clone(), now, steps: Vec::new(), seen: HashSet::new() };
     let ledger = Ledger::new(settings, files.iter().map(|file| file.name.as_str()));
     let mut run = Run {
         settings,
-        tracked: files.into_iter().map(track).collect(),
+        tracked: files.into_iter().map(|file| Tracked::new(file, None)).collect(),
         applied: Vec::new(),
         patches: BTreeMap::new(),
         fighting: BTreeSet::new(),

@@ -160,7 +160,7 @@ impl Inventory<'_> {
     }
 
     /// How near two resources stand; `None` where the configuration keeps them apart.
-    fn nearness(&self, one: ResourceId, other: ResourceId) -> Option<Nearness> {
+    pub(super) fn nearness(&self, one: ResourceId, other: ResourceId) -> Option<Nearness> {
         if !self.share_a_declared_folder(one, other) {
             return None;
         }

@@ -4,6 +4,8 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::access::{AccessIndex, AddressUse};
+use super::api_server::ApiServerCalls;
 use super::association::{Association, Nearness, declared};
 use super::config_map::ConfigMapIndex;
 use super::container::Container;
@@ -16,6 +18,8 @@ use super::ownership::Owner;
 use super::ownership::is_proxy_container;
 use super::primary_service::KnownApplications;
 use super::resource::{Resource, ResourceId, not_ours};
+use super::routes::RouteIndex;
+use super::scrape::ScrapeIndex;
 use super::setting::Setting;
 use super::source::SourceFile;
 use super::workload::Workload;
@@ -64,9 +68,15 @@ pub struct Inventory<'a> {
     pub(super) known_applications: KnownApplications,
     /// What each workload's programs are told: several rules look through it.
     pub(super) settings: RefCell<HashMap<ResourceId, Rc<[Setting]>>>,
+    /// The addresses that each workload's programs are told.
+    pub(super) addresses: RefCell<HashMap<ResourceId, Rc<[AddressUse]>>>,
+    pub(super) access_index: OnceCell<AccessIndex>,
     /// Whether rules look at each workload's pods: every rule asks.
     checked: Vec<OnceCell<bool>>,
     pub(super) config_map_index: OnceCell<ConfigMapIndex>,
+    pub(super) routes: OnceCell<RouteIndex>,
+    pub(super) scrapes: OnceCell<ScrapeIndex>,
+    pub(super) api_server_calls: OnceCell<ApiServerCalls>,
     label_users: OnceCell<LabelUsers>,
     namespaces: HashMap<String, Vec<ResourceId>>,
     /// Resources that are neither workloads nor patches, by kind.
@@ -105,8 +115,13 @@ impl<'a> Inventory<'a> {
             associations: RefCell::default(),
             known_applications: KnownApplications::default(),
             settings: RefCell::default(),
+            addresses: RefCell::default(),
+            access_index: OnceCell::new(),
             checked: vec![OnceCell::new(); resources.len()],
             config_map_index: OnceCell::new(),
+            routes: OnceCell::new(),
+            scrapes: OnceCell::new(),
+            api_server_calls: OnceCell::new(),
             label_users: OnceCell::new(),
             namespaces: HashMap::new(),
             by_kind: HashMap::new(),
@@ -299,7 +314,7 @@ impl<'a> Inventory<'a> {
     }
 
     /// The Services of a name, wherever they stand.
-    pub(super) fn services_named(&self, name: &str) -> &[ResourceId] {
+    pub fn services_named(&self, name: &str) -> &[ResourceId] {
         let index = self.services_by_name.get_or_init(|| {
             let mut index: HashMap<String, Vec<ResourceId>> = HashMap::new();
             for id in self.services() {

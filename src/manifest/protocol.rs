@@ -94,6 +94,11 @@ impl Protocol {
         }
     }
 
+    /// True for a number that Istio takes for TCP where nothing is declared.
+    pub fn is_well_known_tcp(number: i64) -> bool {
+        WELL_KNOWN_TCP.contains(&number)
+    }
+
     /// True for TLS that the application ends.
     pub fn is_tls(self) -> bool {
         matches!(self, Protocol::Https | Protocol::Tls)
@@ -140,7 +145,7 @@ pub fn protocol(port: Field<'_>) -> Protocol {
     };
     let number = port.get("port").and_then(|number| number.as_i64());
     match Protocol::of_port_name(name) {
-        Protocol::Undeclared if number.is_some_and(|port| WELL_KNOWN_TCP.contains(&port)) => Protocol::Tcp,
+        Protocol::Undeclared if number.is_some_and(Protocol::is_well_known_tcp) => Protocol::Tcp,
         declared => declared,
     }
 }

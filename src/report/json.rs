@@ -25,7 +25,9 @@ pub fn report(view: &View<'_>, skipped: &[(String, String)]) -> String {
     let changes = outcome.changes.iter();
     let change = |change: &DocumentChange| json!({"file": view.name(change.file), "document": change.document, "operations": change.operations});
     list(&mut out, "  ", "changes", changes.map(change));
-    list(&mut out, "  ", "created", std::iter::empty());
+    let created = outcome.created.iter();
+    let created = created.map(|one| json!({"file": view.name(one.file), "text": one.text}));
+    list(&mut out, "  ", "created", created);
     let unread = outcome
         .unread
         .iter()

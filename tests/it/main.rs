@@ -2,10 +2,13 @@
 
 mod architecture;
 mod cli;
+mod crds;
+mod creation;
 mod engine;
 mod fixtures;
 mod judge;
 mod programs;
+mod repositories;
 mod shared;
 mod suites;
 mod user_transforms;
@@ -17,6 +20,8 @@ fn main() -> std::process::ExitCode {
     let trials = [
         architecture::trials(),
         cli::trials(),
+        crds::trials(),
+        creation::trials(),
         engine::trials(),
         fixtures::trials(),
         judge::trials(),

@@ -16,7 +16,7 @@ mod same;
 mod schema;
 mod secrets;
 mod stream;
-mod support;
+pub(crate) mod support;
 mod terminal;
 mod together;
 

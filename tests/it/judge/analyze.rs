@@ -11,6 +11,7 @@ use super::client::text;
 use super::resources::{self, Pair, Resource};
 use super::server::{Parts, Server};
 use super::stage::{How, Stage};
+use super::verdict;
 
 /// The gateway that fixtures' Gateways select.
 const GATEWAY: &str = include_str!("gateway.yaml");
@@ -55,9 +56,20 @@ fn fill<'a>(pairs: &[Pair], mut before: Stage<'a>, mut after: Stage<'a>) -> Resu
         let mut both: Vec<(&mut Stage<'a>, Resource)> = Vec::new();
         both.extend(old.map(|old| (&mut before, old)));
         both.extend(new.map(|new| (&mut after, new)));
-        if both.iter_mut().all(|(stage, resource)| stage.put(resource, pair.copy, How::Try).is_ok()) {
-            for (stage, resource) in &mut both {
-                stage.put(resource, pair.copy, How::Create)?;
+        if !both.iter().all(|(stage, resource)| stage.serves(resource)) {
+            continue;
+        }
+        let marks: Vec<usize> = both.iter().map(|(stage, _)| stage.mark()).collect();
+        let put = |(stage, resource): &mut (&mut Stage<'a>, Resource)| {
+            verdict::answered(stage.put(resource, pair.copy, How::Create)).map(|answer| answer.is_ok())
+        };
+        let mut taken = true;
+        for one in &mut both {
+            taken = taken && put(one)?;
+        }
+        if !taken {
+            for ((stage, _), mark) in both.iter_mut().zip(marks) {
+                stage.back_to(mark)?;
             }
         }
     }
@@ -101,6 +113,12 @@ fn run(istioctl: &Path, server: &Server, cases: &[(String, Vec<Pair>)]) -> Resul
 }
 
 impl Analysis {
+    /// How often a code is said of a resource of a case (`Service shop/web`), before and after.
+    pub(crate) fn counts(&self, case: &str, code: &str, resource: &str) -> [usize; 2] {
+        let key = (case.to_owned(), code.to_owned(), resource.to_owned());
+        [&self.before, &self.after].map(|messages| messages.get(&key).copied().unwrap_or_default())
+    }
+
     /// What is said only after the fix, or more often, and is not expected.
     pub(crate) fn news(&self) -> Vec<String> {
         let expected = |case: &str, code: &str| {

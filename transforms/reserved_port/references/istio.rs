@@ -1,8 +1,8 @@
 //! Istio's own resources that name the port.
 
 use super::super::renumber::Builder;
-use super::{Scope, Selected};
-use crate::manifest::{Field, Selector};
+use super::Selected;
+use crate::manifest::{Field, NamespaceScope, Selector};
 
 pub(super) fn authorization_policies(builder: &mut Builder<'_, '_>) {
     let inventory = builder.inventory;
@@ -27,7 +27,8 @@ pub(super) fn authorization_policies(builder: &mut Builder<'_, '_>) {
         let selector = spec.get("selector").map(Selector::of_labels).unwrap_or_default();
         // In the mesh's own namespace a policy is for all others too.
         let is_root = inventory.placements(id).iter().any(|place| place.namespace.as_deref() == Some("istio-system"));
-        let selected = builder.selected_in(id, &selector, if is_root { &Scope::All } else { &Scope::Own });
+        let selected =
+            builder.selected_in(id, &selector, if is_root { &NamespaceScope::All } else { &NamespaceScope::Own });
         let name = builder.name(id);
         for list in lists {
             let what = format!("a port of {name}");

@@ -5,7 +5,7 @@ mod monitor;
 mod network_policy;
 
 use super::renumber::Builder;
-use crate::manifest::{Field, Inventory, ResourceId, Selector, Workload, holds_number, text_holds_number};
+use crate::manifest::{Field, NamespaceScope, ResourceId, Selector, Workload, holds_number, text_holds_number};
 
 /// Whom a resource that names the port selects.
 enum Selected {
@@ -15,45 +15,6 @@ enum Selected {
     Changing,
     /// Pods that change, and perhaps some that keep it.
     Both,
-}
-
-/// The namespaces that a resource is about.
-enum Scope<'a> {
-    /// Its own.
-    Own,
-    /// These.
-    Named(Vec<&'a str>),
-    /// All.
-    All,
-    /// Those that labels select.
-    Labelled,
-}
-
-impl<'a> Scope<'a> {
-    /// Reads the `namespaceSelector` of a monitor.
-    fn of_monitor(spec: Field<'a>) -> Scope<'a> {
-        let Some(selector) = spec.get("namespaceSelector") else { return Scope::Own };
-        let names: Vec<&str> =
-            selector.get("matchNames").into_iter().flat_map(Field::items).filter_map(|name| name.text()).collect();
-        if selector.get("any").is_some_and(|any| any.is_true()) {
-            Scope::All
-        } else if names.is_empty() {
-            Scope::Own
-        } else {
-            Scope::Named(names)
-        }
-    }
-
-    fn holds(&self, inventory: &Inventory<'_>, id: ResourceId, other: ResourceId) -> bool {
-        match self {
-            Scope::Own => inventory.share_a_namespace(id, other),
-            Scope::Named(names) => {
-                let mut places = inventory.placements(other).iter();
-                places.any(|place| place.namespace.as_deref().is_none_or(|namespace| names.contains(&namespace)))
-            }
-            Scope::All | Scope::Labelled => true,
-        }
-    }
 }
 
 impl Selected {
@@ -84,11 +45,11 @@ impl<'a> Builder<'a, '_> {
 
     /// Whether a resource with this selector is about the pods that change, among the pods of its own namespace.
     fn selected(&self, id: ResourceId, selector: &Selector<'_>) -> Selected {
-        self.selected_in(id, selector, &Scope::Own)
+        self.selected_in(id, selector, &NamespaceScope::Own)
     }
 
     /// As [`Builder::selected`], among the pods of these namespaces. An empty selector means all pods.
-    fn selected_in(&self, id: ResourceId, selector: &Selector<'_>, scope: &Scope<'_>) -> Selected {
+    fn selected_in(&self, id: ResourceId, selector: &Selector<'_>, scope: &NamespaceScope<'_>) -> Selected {
         let is_match = |workload: &Workload<'_>| {
             selector.matches(|label| workload.pod_label(label)) && scope.holds(self.inventory, id, workload.id)
         };
@@ -102,7 +63,8 @@ impl<'a> Builder<'a, '_> {
         if !near.iter().any(|id| self.members.contains(id)) {
             return Selected::Others;
         }
-        let others = selector.is_empty() || matches!(scope, Scope::Labelled) || near.iter().any(|id| self.keeps(*id));
+        let others =
+            selector.is_empty() || matches!(scope, NamespaceScope::Labelled) || near.iter().any(|id| self.keeps(*id));
         if others { Selected::Both } else { Selected::Changing }
     }
 

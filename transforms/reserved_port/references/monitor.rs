@@ -1,8 +1,8 @@
 //! Monitors of the Prometheus and VictoriaMetrics operators that scrape the port.
 
 use super::super::renumber::Builder;
-use super::{Scope, Selected};
-use crate::manifest::{Field, ResourceId, Selector};
+use super::Selected;
+use crate::manifest::{Field, NamespaceScope, ResourceId, Selector};
 
 /// Kinds of the Prometheus and VictoriaMetrics operators: group, kind, list of endpoints, and whether they select Services.
 const MONITORS: &[(&str, &str, &str, bool)] = &[
@@ -24,7 +24,7 @@ pub(super) fn monitors(builder: &mut Builder<'_, '_>) {
                 continue;
             }
             let selector = spec.get("selector").map(Selector::of_labels).unwrap_or_default();
-            let scope = Scope::of_monitor(spec);
+            let scope = NamespaceScope::of_monitor(spec);
             let selected = if *of_services {
                 services_selected(builder, id, &selector, &scope)
             } else {
@@ -47,7 +47,7 @@ fn services_selected(
     builder: &Builder<'_, '_>,
     id: ResourceId,
     selector: &Selector<'_>,
-    scope: &Scope<'_>,
+    scope: &NamespaceScope<'_>,
 ) -> Selected {
     let inventory = builder.inventory;
     let label = |service: ResourceId, name: &str| inventory.root(service)?.at(&["metadata", "labels", name])?.text();

@@ -1,8 +1,8 @@
 //! NetworkPolicies that let the port through.
 
 use super::super::renumber::Builder;
-use super::{Scope, Selected};
-use crate::manifest::{Field, ResourceId, Selector};
+use super::Selected;
+use crate::manifest::{Field, NamespaceScope, ResourceId, Selector};
 
 pub(super) fn network_policies(builder: &mut Builder<'_, '_>) {
     let inventory = builder.inventory;
@@ -36,7 +36,7 @@ fn peer_selected(builder: &Builder<'_, '_>, id: ResourceId, peer: Field<'_>) -> 
         return pods.map_or(Selected::Others, |pods| builder.selected(id, &pods));
     };
     let name = Selector::of_labels(namespaces).value_of("kubernetes.io/metadata.name");
-    let scope = name.map_or(Scope::Labelled, |name| Scope::Named(vec![name]));
+    let scope = name.map_or(NamespaceScope::Labelled, |name| NamespaceScope::Named(vec![name]));
     builder.selected_in(id, &pods.unwrap_or_default(), &scope)
 }
 
