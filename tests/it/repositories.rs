@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use libtest_mimic::Failed;
-use meshfix::transforms;
 use serde_json::Value;
 
 use crate::cli::support::World;
@@ -62,12 +61,10 @@ fn configuration(api: Api) -> String {
         Api::Istio => "istio",
         Api::GatewayApi => "gateway-api",
     };
-    let head = "apiVersion: meshfix.dev/v1alpha1\nkind: MeshFix\n";
-    if !transforms::ALL.iter().any(|rule| rule.meta().name == "exposed-service") {
-        return head.to_owned();
-    }
     format!(
-        r#"{head}spec:
+        r#"apiVersion: meshfix.dev/v1alpha1
+kind: MeshFix
+spec:
   rules:
     exposed-service:
       api: {api}

@@ -130,6 +130,9 @@ impl Tally {
             text.push_str(&format!("  a rule in CEL that only the API server asks: {rule}\n"));
         }
         eprint!("{text}");
+        if self.kinds.values().all(|[created, _]| *created == 0) {
+            return Err("nothing is created, so nothing is shown".into());
+        }
         if self.failures.is_empty() { Ok(()) } else { Err(self.failures.join("\n").into()) }
     }
 }

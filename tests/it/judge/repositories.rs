@@ -63,7 +63,10 @@ pub(super) fn judge(parts: &Parts, istioctl: &Path) -> Result<(), Failed> {
     eprintln!("repositories: {tally}");
 
     let analysis = analyze::analyze(parts, istioctl, &cases)?;
-    eprintln!("repositories: {analysis}");
+    for (name, _) in &cases {
+        eprintln!("{name}: {}", analysis.codes(Some(name)));
+    }
+    eprintln!("all repositories: {}", analysis.codes(None));
     failures.extend(analysis.news());
     let mut gone: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     for ((case, _), found) in cases.iter().zip(&found) {

@@ -131,10 +131,28 @@ pub(crate) fn pair(before: Vec<Resource>, after: Vec<Resource>) -> Vec<Pair> {
             None => new.entry(resource.file.clone()).or_default().push(resource),
         }
     }
-    for (file, resources) in new {
-        let copy = copy_beside(&pairs, &file, &resources);
-        pairs.extend(resources.into_iter().map(|one| Pair { before: None, after: Some(one), copy }));
+    let placed: Vec<Pair> = new
+        .into_iter()
+        .flat_map(|(file, resources)| {
+            let copy = copy_beside(&pairs, &file, &resources);
+            resources.into_iter().map(move |one| Pair { before: None, after: Some(one), copy })
+        })
+        .collect();
+    // A Gateway is needed in the copy of each route that names it.
+    for pair in &placed {
+        let Some(new) = pair.after.as_ref().filter(|new| new.kind() == "Gateway") else { continue };
+        let is_its_route = |other: &&Pair| {
+            other.after.as_ref().is_some_and(|other| {
+                folder(&other.file) == folder(&new.file) && names_gateway(&other.value["spec"], new)
+            })
+        };
+        let mut copies: BTreeSet<usize> = placed.iter().filter(is_its_route).map(|route| route.copy).collect();
+        if copies.is_empty() {
+            copies.insert(pair.copy);
+        }
+        pairs.extend(copies.into_iter().map(|copy| Pair { copy, ..pair.clone() }));
     }
+    pairs.extend(placed.into_iter().filter(|pair| pair.after.as_ref().is_some_and(|new| new.kind() != "Gateway")));
     pairs.sort_by_key(|pair| !pair.is_namespace());
     pairs
 }
@@ -182,6 +200,16 @@ fn copy_beside(pairs: &[Pair], file: &str, new: &[Resource]) -> usize {
     let named = |resource: &Resource| new.iter().any(|new| names(&new.value["spec"], resource.name()));
     let service = beside.iter().filter(|(_, one)| one.kind() == "Service" && named(one)).map(|(copy, _)| *copy).min();
     service.or_else(|| beside.iter().map(|(copy, _)| *copy).min()).unwrap_or_default()
+}
+
+/// Whether a text in `value` is the name of `gateway`, with its namespace or without.
+fn names_gateway(value: &Value, gateway: &Resource) -> bool {
+    match value {
+        Value::String(text) => text.rsplit('/').next() == Some(gateway.name()),
+        Value::Array(items) => items.iter().any(|item| names_gateway(item, gateway)),
+        Value::Object(fields) => fields.values().any(|field| names_gateway(field, gateway)),
+        _ => false,
+    }
 }
 
 /// Whether a text in `value` is a Service's name, or begins with it as a host name does.
@@ -286,9 +314,10 @@ pub(super) fn alternatives_never_meet() -> Result<(), libtest_mimic::Failed> {
     };
     let route = |host: &str| {
         format!(
-            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: new}}\nspec: {{http: [{{route: [{{destination: {{host: {host}}}}}]}}]}}\n"
+            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: new}}\nspec: {{gateways: [gate], http: [{{route: [{{destination: {{host: {host}}}}}]}}]}}\n"
         )
     };
+    let gateway = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: gate}\nspec: {}\n";
     let file = |name: &str, text: String| (name.to_owned(), text);
     let before = vec![
         file("apples/service.yaml", service("shop")),
@@ -300,6 +329,7 @@ pub(super) fn alternatives_never_meet() -> Result<(), libtest_mimic::Failed> {
     let new = vec![
         file("apples/new.yaml", route("shop.default.svc.cluster.local")),
         file("pears/new.yaml", route("shop")),
+        file("pears/gate.yaml", gateway.to_owned()),
         file("plums/red-new.yaml", route("stall")),
         file("plums/red.yaml", service("stall") + "---\n" + &route("bank")),
     ];
@@ -315,6 +345,7 @@ pub(super) fn alternatives_never_meet() -> Result<(), libtest_mimic::Failed> {
     let expected = [
         ("apples/new.yaml VirtualService", 0),
         ("apples/service.yaml Service", 0),
+        ("pears/gate.yaml Gateway", 1),
         ("pears/new.yaml VirtualService", 1),
         ("pears/one.yaml Service", 1),
         ("pears/two.yaml Service", 1),
