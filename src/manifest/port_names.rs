@@ -42,6 +42,11 @@ impl Eq for NameField<'_> {}
 
 /// Kinds of other makers that lead to a Service's port by its name or number: group and kind.
 const OTHERS: &[(&str, &str)] = &[
+    ("route.openshift.io", "Route"),
+    ("projectcontour.io", "HTTPProxy"),
+    ("k8s.nginx.org", "VirtualServer"),
+    ("k8s.nginx.org", "VirtualServerRoute"),
+    ("k8s.nginx.org", "TransportServer"),
     ("traefik.io", "IngressRoute"),
     ("traefik.io", "IngressRouteTCP"),
     ("traefik.containo.us", "IngressRoute"),
@@ -91,9 +96,11 @@ impl PortNameIndex {
 
     /// The Services and ports that any object of a resource names beside each other.
     fn mentions(&mut self, id: ResourceId, field: Field<'_>) {
-        let either = |names: [&str; 2]| names.into_iter().find_map(|name| field.get(name)?.text());
-        if let (Some(service), Some(port)) = (either(["name", "serviceName"]), either(["port", "servicePort"])) {
-            self.others.entry((service.to_owned(), port.to_owned())).or_default().push(id);
+        let first = |paths: &[&[&str]]| paths.iter().find_map(|path| field.at(path)?.text().map(str::to_owned));
+        let service = first(&[&["name"], &["serviceName"], &["service"], &["to", "name"]]);
+        let port = first(&[&["port", "targetPort"], &["port"], &["servicePort"]]);
+        if let (Some(service), Some(port)) = (service, port) {
+            self.others.entry((service, port)).or_default().push(id);
         }
         field.items().for_each(|item| self.mentions(id, item));
         field.entries().for_each(|(_, value)| self.mentions(id, value));
@@ -145,11 +152,7 @@ impl<'a> Inventory<'a> {
             }
         }
         if !name.is_empty() {
-            let key = (service.clone(), name.to_owned());
-            let others = index.others.get(&key).into_iter().flatten();
-            uses.extend(
-                others.filter(|id| self.nearness(**id, port.service).is_some()).map(|id| PortNameUse::Stays(*id)),
-            );
+            uses.extend(self.other_routes(port.service, name).map(PortNameUse::Stays));
             for of in [service, String::new()] {
                 let files = index.dns.get(&(name.to_owned(), of)).into_iter().flatten();
                 uses.extend(files.map(|file| PortNameUse::Dns(*file)));
@@ -157,6 +160,22 @@ impl<'a> Inventory<'a> {
         }
         uses.dedup();
         uses
+    }
+}
+
+impl Inventory<'_> {
+    /// Resources of other makers that lead to a Service's port, by its name or its number.
+    pub fn other_routes_to(&self, port: ServicePort<'_>) -> Vec<ResourceId> {
+        let number = port.field.text_at(&["port"]);
+        let names = [port.name(), number].into_iter().filter(|name| !name.is_empty());
+        names.flat_map(|name| self.other_routes(port.service, name)).collect()
+    }
+
+    fn other_routes(&self, service: ResourceId, port: &str) -> impl Iterator<Item = ResourceId> {
+        let index = self.port_names.get_or_init(|| PortNameIndex::new(self));
+        let key = (self.resource(service).name.name.clone(), port.to_owned());
+        let named = index.others.get(&key).into_iter().flatten().copied();
+        named.filter(move |id| self.share_a_namespace(*id, service) && self.nearness(*id, service).is_some())
     }
 }
 

@@ -7,6 +7,7 @@ mod fixtures;
 mod istio_analyzers;
 mod judge;
 mod programs;
+mod protocols;
 mod shared;
 mod suites;
 mod user_transforms;
@@ -21,6 +22,7 @@ fn main() -> std::process::ExitCode {
         fixtures::trials(),
         istio_analyzers::trials(),
         judge::trials(),
+        protocols::trials(),
         suites::trials(),
         user_transforms::trials(),
         yaml::trials(),

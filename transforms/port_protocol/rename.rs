@@ -35,7 +35,7 @@ pub(super) fn rename(
     let is_patch = |root: Field<'_>| root.at(&["spec", "ports"]).is_some();
     let patches = inventory.patches_with(port.service, is_patch, |text| text.contains("ports"));
     if let Some(file) = patches.first() {
-        return Err(format!("{} patches the ports of this Service", inventory.file_name(*file)));
+        return Err(format!("{} may patch the ports of this Service", inventory.file_name(*file)));
     }
     let mut places = Vec::new();
     for found in inventory.port_name_uses(port) {
