@@ -42,17 +42,18 @@ spec:
 """
 
 
-def build():
+def build(floors=True):
     """The binaries: meshfix, and the floors."""
     environment = dict(os.environ, CARGO_TARGET_DIR=str(TARGET))
     cargo = ["cargo", "build", "--release", "--locked", "--quiet", "--manifest-path"]
     subprocess.run([*cargo, ROOT / "Cargo.toml"], check=True, env=environment)
-    floor = dict(environment, CARGO_TARGET_DIR=str(TARGET / "floor"))
-    subprocess.run([*cargo, ROOT / "benches/floor/Cargo.toml"], check=True, env=floor)
+    if floors:
+        floor = dict(environment, CARGO_TARGET_DIR=str(TARGET / "floor"))
+        subprocess.run([*cargo, ROOT / "benches/floor/Cargo.toml"], check=True, env=floor)
     return TARGET / "release/meshfix", TARGET / "floor/release/meshfix-floor"
 
 
-def run(command, stdin=None):
+def run(command, stdin=None, codes=(0, 1)):
     """Seconds of the wall clock, seconds of the processor, and peak memory in MB of one command.
 
     The system counts this program's own memory (some 20 MB) as the least peak that a command can have.
@@ -67,17 +68,17 @@ def run(command, stdin=None):
     process.returncode = os.waitstatus_to_exitcode(status)
     if stdin:
         source.close()
-    if process.returncode not in (0, 1):
+    if process.returncode not in codes:
         sys.exit(f"{command} ended with {process.returncode}")
     return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def in_turn(commands, rounds, stdin=None):
+def in_turn(commands, rounds, stdin=None, codes=(0, 1)):
     """For each command the medians of its runs; one round to warm up is left out."""
     runs = [[] for _ in commands]
     for number in range(rounds + 1):
         for command, have in zip(commands, runs):
-            result = run(command, stdin)
+            result = run(command, stdin, codes)
             if number:
                 have.append(result)
     return [[statistics.median(column) for column in zip(*have)] for have in runs]

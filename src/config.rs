@@ -11,9 +11,10 @@ mod rule_keys;
 mod schema;
 mod value;
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
+pub use keys::is_host;
 pub use places::{Places, below};
 pub use read::{API_VERSION, KIND, Problem, read, read_node, read_value};
 pub use schema::{schema, table};

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::config::Options;
 pub use crate::config::{Level, Safety};
-use crate::manifest::{Field, Inventory, NodeId, ResourceId, ResourceName, Workload};
+use crate::manifest::{Carrier, Field, Inventory, NodeId, ResourceId, ResourceName, Workload};
 use crate::text::Loc;
-use crate::yaml::Op;
+use crate::yaml::{self, Op};
 
 /// What a change relied on without changing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +24,42 @@ pub enum Premise {
     },
 }
 
+/// A resource that is not there yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Creation {
+    /// The resource that it belongs to, by its top node.
+    pub beside: NodeId,
+    /// The name of its file; `None` where it goes into the stream that the other one came in.
+    pub file: Option<String>,
+    /// The whole resource.
+    pub value: Value,
+}
+
+impl Creation {
+    /// What it is called.
+    pub fn name(&self) -> ResourceName {
+        let text = |pointer: &str| self.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        ResourceName {
+            api_version: text("/apiVersion"),
+            kind: text("/kind"),
+            namespace: Some(text("/metadata/namespace")).filter(|namespace| !namespace.is_empty()),
+            name: text("/metadata/name"),
+        }
+    }
+}
+
+/// A resource as the text of a manifest, for people to paste.
+pub fn manifest_text(value: &Value) -> String {
+    yaml::document_text(value)
+}
+
 /// What is to change, over any number of files: all of it or nothing.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Change {
     /// The operations.
     pub ops: Vec<(NodeId, Op)>,
+    /// New resources, in order.
+    pub creations: Vec<Creation>,
     /// What they rely on.
     pub premises: Vec<Premise>,
 }
@@ -80,6 +111,66 @@ impl Change {
         let outer = field.id();
         self.ops.extend(splices.into_iter().map(|(node, op)| (NodeId { node, ..outer }, op)));
         Ok(())
+    }
+
+    /// Makes a new resource beside another one: a document of a file of this name in the same folder, which
+    /// kustomizations then name as they name the other one's; in a stream a document, in a ResourceList an item.
+    /// Nobody else may make one of its name in the same pass.
+    ///
+    /// # Errors
+    /// The reason, when a kustomization would have to name the file and can't be changed.
+    pub fn create(
+        &mut self,
+        inventory: &Inventory<'_>,
+        beside: ResourceId,
+        file_name: &str,
+        mut value: Value,
+    ) -> Result<(), String> {
+        let Some(root) = inventory.root(beside) else { return Err("its resource is gone".to_owned()) };
+        let creation = match inventory.carrier(beside, file_name)? {
+            Carrier::List { list, annotations } => {
+                let is_in_file = |(_, op): &&(NodeId, Op)| match op {
+                    Op::Push { value, .. } => annotations
+                        .first()
+                        .is_some_and(|(key, path)| value["metadata"]["annotations"][*key].as_str() == Some(path)),
+                    _ => false,
+                };
+                let earlier = self.ops.iter().filter(is_in_file).count();
+                for (key, text) in annotations {
+                    let index = text.parse::<usize>().ok().filter(|_| key.ends_with("index"));
+                    let text = index.map_or(text, |index| (index + earlier).to_string());
+                    value["metadata"]["annotations"][key] = text.into();
+                }
+                self.push(list, &["items"], value.clone());
+                Creation { beside: root.id(), file: None, value }
+            }
+            Carrier::Stream => {
+                let creation = Creation { beside: root.id(), file: None, value };
+                self.creations.push(creation.clone());
+                creation
+            }
+            Carrier::File { name, entries } => {
+                for (kustomization, entry) in entries {
+                    self.push_once(kustomization, "resources", entry);
+                }
+                let creation = Creation { beside: root.id(), file: Some(name), value };
+                self.creations.push(creation.clone());
+                creation
+            }
+        };
+        // Without a namespace two of one name may be in two.
+        let name = creation.name();
+        let key = if name.namespace.is_none() { creation.file.unwrap_or_default() } else { String::new() };
+        self.premises.push(Premise::Claim { owner: name, key });
+        Ok(())
+    }
+
+    /// Adds a text at the end of a list, unless this change adds it already.
+    fn push_once(&mut self, parent: Field<'_>, key: &str, text: String) {
+        let op = (parent.id(), Op::Push { path: vec![key.to_owned()], value: text.into() });
+        if !self.ops.contains(&op) {
+            self.ops.push(op);
+        }
     }
 
     /// Says that the change is right only while the field stays as it is.

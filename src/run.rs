@@ -2,7 +2,6 @@
 
 mod choices;
 
-use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write as _};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use crate::manifest::Kinds;
 use crate::report::{self, View, visible};
 use crate::rule::{Level, Transform};
 use crate::spelling;
+use crate::text::FileId;
 use crate::transforms;
 use choices::Choices;
 
@@ -79,6 +79,7 @@ fn fix(cli: &Cli, choices: &Choices) -> u8 {
         options: &choices.options,
         unsafe_fixes: choices.unsafe_fixes,
         baseline: baseline.as_ref(),
+        can_not_create: &files::can_not_create,
         sabotage,
     };
     if cli.verbose {
@@ -153,14 +154,18 @@ fn exit_code(cli: &Cli, level: Level, outcome: &Outcome, pending: bool) -> u8 {
 /// Writes each set of files that belong together; gives what went wrong.
 fn write_all(outcome: &Outcome, paths: &[PathBuf]) -> Vec<String> {
     let mut failures = Vec::new();
-    let units: Vec<BTreeSet<_>> = outcome.units.clone();
-    for unit in &units {
+    // New files are numbered behind those that were read.
+    let mut paths = paths.to_vec();
+    for file in &outcome.files[paths.len()..] {
+        paths.push(PathBuf::from(&file.name));
+    }
+    for unit in &outcome.units {
         let changed = outcome.changed.iter().filter(|changed| unit.contains(&changed.file));
+        let path = |file: FileId| paths[file.0 as usize].as_path();
         let targets: Vec<write::Target<'_>> = changed
-            .map(|changed| write::Target {
-                path: &paths[changed.file.0 as usize],
-                before: &changed.before,
-                after: &changed.after,
+            .map(|changed| match changed.beside {
+                None => write::Target::changed(path(changed.file), &changed.before, &changed.after),
+                Some(like) => write::Target::new(path(changed.file), &changed.after, path(like)),
             })
             .collect();
         if let Err(error) = write::write_together(&targets) {
@@ -192,6 +197,9 @@ fn filter(cli: &Cli, settings: &Settings<'_>) -> u8 {
     }
     let mut log = Log { cli };
     open_findings(&mut log, &view, false);
+    if cli.verbose {
+        log.say(&readiness(cli, &view, layout(cli, Some(io::stderr()))));
+    }
     left_over(&mut log, &view, &[]);
     CLEAN
 }
@@ -201,13 +209,20 @@ fn text_report(cli: &Cli, view: &View<'_>) -> Result<(), String> {
     if cli.check {
         let all: String =
             view.outcome.findings.iter().map(|reported| report::text::finding(view, reported, out) + "\n").collect();
-        return deliver(cli, all.as_bytes());
+        return deliver(cli, (all + &readiness(cli, view, out)).as_bytes());
     }
     if !cli.write {
         deliver(cli, report::diff::diff(view.outcome, out.paint).as_bytes())?;
     }
-    open_findings(&mut Log { cli }, view, false);
+    let mut log = Log { cli };
+    open_findings(&mut log, view, false);
+    log.say(&readiness(cli, view, layout(cli, Some(io::stderr()))));
     Ok(())
+}
+
+/// How ready the workloads are, for those who want more than errors.
+fn readiness(cli: &Cli, view: &View<'_>, layout: report::text::Layout) -> String {
+    if cli.quiet { String::new() } else { report::readiness::table(view, cli.verbose, layout) }
 }
 
 /// Says on standard error what is left to do.

@@ -6,15 +6,24 @@ mod cluster_drift;
 mod dns_ndots;
 mod dns_policy;
 mod envoy_base_id;
+mod exposed_service;
+mod external_name_port;
 mod external_registry;
 mod gateway_conflict;
+mod headless_port;
 mod health_probe;
 mod host_network;
 mod host_port;
+mod https_in_mesh;
 mod init_network;
 mod job_completion;
 mod mesh_retry;
+mod node_port_access;
+mod non_mesh_protocol;
+mod non_tcp_port;
+mod pod_ip_access;
 mod pod_labels;
+mod port_conflict;
 mod port_protocol;
 mod probe_port;
 mod probe_rewrite;
@@ -22,6 +31,7 @@ mod proxy_uid;
 mod reserved_port;
 mod shutdown_drain;
 mod start_order;
+mod target_port;
 mod trace_context;
 mod unexplained_ignore;
 mod unused_ignore;
@@ -37,6 +47,11 @@ pub static ALL: &[&dyn Transform] = &[
     &dns_ndots::DnsNdots,
     &proxy_uid::ProxyUid,
     &reserved_port::ReservedPort,
+    &target_port::TargetPort,
+    &headless_port::HeadlessPort,
+    &port_conflict::PortConflict,
+    &external_name_port::ExternalNamePort,
+    &non_tcp_port::NonTcpPort,
     &app_label::AppLabel,
     &version_label::VersionLabel,
     &envoy_base_id::EnvoyBaseId,
@@ -49,6 +64,11 @@ pub static ALL: &[&dyn Transform] = &[
     &health_probe::HealthProbe,
     &trace_context::TraceContext,
     &external_registry::ExternalRegistry,
+    &exposed_service::ExposedService,
+    &pod_ip_access::PodIpAccess,
+    &node_port_access::NodePortAccess,
+    &https_in_mesh::HttpsInMesh,
+    &non_mesh_protocol::NonMeshProtocol,
     &port_protocol::PortProtocol,
     &mesh_retry::MeshRetry,
     &gateway_conflict::GatewayConflict,

@@ -67,6 +67,11 @@ pub(super) fn is_domain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
 }
 
+/// True for a public name as a Gateway takes it: a domain, `*.` in front of one, or `*`.
+pub fn is_host(text: &str) -> bool {
+    text == "*" || is_domain(text.strip_prefix("*.").unwrap_or(text))
+}
+
 /// True for one such label.
 pub(super) fn is_label(text: &str) -> bool {
     let is_inner = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-';

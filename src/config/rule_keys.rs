@@ -1,7 +1,7 @@
 //! The options of rules. A new one is a line here: the reader, the JSON Schema and the documentation follow.
 
 use super::key::{Is, Key, Numbers, One, Part, Texts, Without};
-use super::keys::{DOMAIN, GLOB, LABEL_VALUE, TEXT, is_domain, is_label};
+use super::keys::{DOMAIN, GLOB, LABEL_VALUE, TEXT, is_domain, is_host, is_label};
 use super::{
     AppLabelOptions, ClusterDriftOptions, Cutover, DnsNdotsOptions, EnvoyBaseIdOptions, ExposedServiceOptions,
     GatewayApi, GatewayMode, GeneratedProbe, HealthProbeOptions, HostNetworkOptions, InitNetworkOptions,
@@ -111,7 +111,7 @@ const HOST_TEMPLATE: Texts = Texts {
 const HOST: Texts = Texts {
     what: "a public name, `*.example.com` or `*`",
     pattern: "^(\\*|(\\*\\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?)$",
-    accepts: |text| text == "*" || is_domain(text.strip_prefix("*.").unwrap_or(text)),
+    accepts: is_host,
 };
 
 /// Names of resources.

@@ -3,10 +3,12 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use serde_json::Value;
+
 use super::Settings;
 use super::secrets::SecretSpans;
-use crate::manifest::{NodeId, ResourceId, ResourceName, SourceFile};
-use crate::rule::{Change, Finding, Premise};
+use crate::manifest::{NodeId, ResourceId, ResourceName, Slot, SourceFile, State};
+use crate::rule::{Change, Creation, Finding, Premise};
 use crate::text::{FileId, Loc, Span, line_at};
 use crate::yaml::{Denial, NodeRef, Op, Plan};
 
@@ -45,6 +47,24 @@ pub(super) struct Admission<'a> {
     premises: HashMap<FileId, Vec<Span>>,
     touched: HashMap<FileId, Vec<Span>>,
     secrets: HashMap<FileId, SecretSpans>,
+    created: Created,
+}
+
+/// New documents, each as a value that both readers must find.
+#[derive(Debug, Default)]
+pub(super) struct Created {
+    /// Files that are made for them: the file that each stands beside, and its name. They are numbered behind the
+    /// others.
+    pub(super) files: Vec<(FileId, String)>,
+    /// The documents by file, in order, each with the one that it is indented like.
+    pub(super) documents: BTreeMap<FileId, Vec<(Value, NodeId)>>,
+}
+
+/// What is admitted for a pass.
+pub(super) struct Admissions<'a> {
+    pub(super) plans: Plans<'a>,
+    pub(super) created: Created,
+    pub(super) admitted: Vec<Admitted>,
 }
 
 impl<'a> Admission<'a> {
@@ -67,11 +87,12 @@ impl<'a> Admission<'a> {
             premises: HashMap::new(),
             touched: HashMap::new(),
             secrets: HashMap::new(),
+            created: Created::default(),
         }
     }
 
-    pub(super) fn into_parts(self) -> (Plans<'a>, Vec<Admitted>) {
-        (self.plans, self.admitted)
+    pub(super) fn finish(self) -> Admissions<'a> {
+        Admissions { plans: self.plans, created: self.created, admitted: self.admitted }
     }
 
     /// Admits what can go together, rule by rule in the order of the list.
@@ -184,7 +205,46 @@ impl<'a> Admission<'a> {
             self.plans.insert((file, document), plan);
         }
         self.remember(change);
-        Ok(change.ops.iter().map(|(at, _)| at.file).collect())
+        let made: Vec<FileId> = change.creations.iter().map(|creation| self.create(creation)).collect();
+        Ok(change.ops.iter().map(|(at, _)| at.file).chain(made).collect())
+    }
+
+    /// Takes a new document into its file, which may be new itself.
+    fn create(&mut self, creation: &Creation) -> FileId {
+        let file = match self.home(creation) {
+            Ok(file) => file,
+            Err(name) => {
+                self.created.files.push((creation.beside.file, name.to_owned()));
+                FileId((self.files.len() + self.created.files.len() - 1) as u32)
+            }
+        };
+        self.created.documents.entry(file).or_default().push((creation.value.clone(), creation.beside));
+        file
+    }
+
+    /// The file that takes a new document, or the name of the one that must be made.
+    fn home<'c>(&self, creation: &'c Creation) -> Result<FileId, &'c str> {
+        let Some(name) = &creation.file else { return Ok(creation.beside.file) };
+        let made = self.created.files.iter().position(|(_, have)| have == name).map(|at| self.files.len() + at);
+        let found = self.files.iter().position(|file| file.name == *name).or(made);
+        found.map(|at| FileId(at as u32)).ok_or(name)
+    }
+
+    /// Whether new documents can be written where they belong.
+    fn check_creations(&self, change: &Change) -> Result<(), Wait> {
+        for creation in &change.creations {
+            let refusal = match self.home(creation) {
+                Err(name) => (self.settings.can_not_create)(name).map(|reason| format!("{name}: {reason}")),
+                Ok(file) => {
+                    let file = self.files.get(file.0 as usize);
+                    file.and_then(|file| can_not_append(file).map(|reason| format!("{}: {reason}", file.name)))
+                }
+            };
+            if let Some(reason) = refusal {
+                return Err(Wait::Refused(reason));
+            }
+        }
+        Ok(())
     }
 
     fn empty_plan(&mut self, file: FileId, document: u32) -> Option<&mut Plan<'a>> {
@@ -222,7 +282,7 @@ impl<'a> Admission<'a> {
                 return Err(Wait::Refused(reason.to_owned()));
             }
         }
-        Ok(())
+        self.check_creations(change)
     }
 
     fn check_premises(&self, change: &Change) -> Result<(), Wait> {
@@ -268,6 +328,18 @@ impl<'a> Admission<'a> {
         let document = self.files.get(at.file.0 as usize)?.document(at.document)?;
         Some(document.node(at.node.node, at.node.via)?.entry_span())
     }
+}
+
+/// Why no document can be added at the end of a file, if so.
+fn can_not_append(file: &SourceFile) -> Option<String> {
+    if file.held.is_some() {
+        return file.held.clone();
+    }
+    let is_read = |slot: &Slot| matches!(slot.state, State::Read(_) | State::Other);
+    // A text that does not end with a line break may need one in its last scalar.
+    let last = file.slots.last().filter(|_| !file.text.ends_with('\n'));
+    (last.is_some_and(|slot| !is_read(slot)))
+        .then(|| "its last line has no line break, and what stands there is not edited".to_owned())
 }
 
 impl Wait {

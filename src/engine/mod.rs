@@ -7,6 +7,7 @@ mod fingerprint;
 mod ignore;
 mod outcome;
 mod pass;
+mod readiness;
 mod secrets;
 mod together;
 
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use self::ignore::Ledger;
+use self::readiness::Roster;
 use crate::config::Options;
 use crate::manifest::{Inventory, ResourceId, SourceFile};
 use crate::rule::{Context, Finding, Meta, Safety, Transform};
@@ -21,7 +23,8 @@ use crate::text::{EditSet, FileId};
 
 pub use baseline::{Baseline, BaselineError, REPORT_VERSION};
 pub use fingerprint::{Fingerprint, Fingerprints};
-pub use outcome::{ChangedFile, DocumentChange, Outcome, Reported, Status};
+pub use outcome::{ChangedFile, CreatedDocument, DocumentChange, Outcome, Reported, Status};
+pub use readiness::{Need, Readiness, Subject};
 pub use secrets::secret_lines;
 
 /// Passes beyond one for each fix of the first pass.
@@ -37,6 +40,8 @@ pub struct Settings<'a> {
     pub unsafe_fixes: bool,
     /// Findings that were there before: they are neither reported nor fixed.
     pub baseline: Option<&'a Baseline>,
+    /// Why no file of this name can be made, if so; asked for names that are none of the input's.
+    pub can_not_create: &'a dyn Fn(&str) -> Option<String>,
     /// Spoils every rendering, so that a test sees the proof catch it.
     pub sabotage: bool,
 }
@@ -60,6 +65,17 @@ struct Tracked {
     /// The edits of each pass that changed it, with the rules that asked for them.
     steps: Vec<Step>,
     seen: HashSet<Arc<str>>,
+    /// The file that it was made beside; `None` for a file of the input.
+    beside: Option<FileId>,
+    /// Its documents that were not in the input, by number.
+    created: BTreeSet<u32>,
+}
+
+impl Tracked {
+    fn new(now: SourceFile, beside: Option<FileId>) -> Self {
+        let original = now.clone();
+        Tracked { original, now, steps: Vec::new(), seen: HashSet::new(), beside, created: BTreeSet::new() }
+    }
 }
 
 struct Step {
@@ -84,15 +100,16 @@ struct Run<'a> {
     one_reader: BTreeSet<FileId>,
     /// What was not reported.
     ledger: Ledger<'a>,
+    /// The workloads of the input.
+    roster: Roster,
 }
 
 /// Runs the rules over `files` until nothing is left to do.
 pub fn run(files: Vec<SourceFile>, settings: &Settings<'_>) -> Outcome {
-    let track = |now: SourceFile| Tracked { original: now.clone(), now, steps: Vec::new(), seen: HashSet::new() };
     let ledger = Ledger::new(settings, files.iter().map(|file| file.name.as_str()));
     let mut run = Run {
         settings,
-        tracked: files.into_iter().map(track).collect(),
+        tracked: files.into_iter().map(|file| Tracked::new(file, None)).collect(),
         applied: Vec::new(),
         patches: BTreeMap::new(),
         fighting: BTreeSet::new(),
@@ -101,6 +118,7 @@ pub fn run(files: Vec<SourceFile>, settings: &Settings<'_>) -> Outcome {
         units: Vec::new(),
         one_reader: BTreeSet::new(),
         ledger,
+        roster: Roster::default(),
     };
     let mut limit = None;
     let mut pass = 0;
@@ -125,6 +143,9 @@ impl Run<'_> {
         let mut findings = Vec::new();
         for rule in &settings.rules {
             rule.check(&cx, &mut findings);
+        }
+        if pass == 0 && !settings.rules.is_empty() {
+            self.roster = Roster::new(&inventory);
         }
         findings.sort_by(|a, b| (a.at, a.rule, &a.path).cmp(&(b.at, b.rule, &b.path)));
         let tracked = &self.tracked;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Run, Tracked};
+use super::{Readiness, Run, Tracked};
 use crate::config::Options;
 use crate::manifest::{Inventory, SourceFile, State, Workload};
 use crate::rule::{Finding, Level};
@@ -40,6 +40,8 @@ pub struct ChangedFile {
     pub before: Arc<str>,
     /// The text after.
     pub after: Arc<str>,
+    /// The file that it is made beside, when it is new; its text before is empty then.
+    pub beside: Option<FileId>,
     steps: Vec<EditSet>,
 }
 
@@ -63,6 +65,15 @@ pub struct DocumentChange {
     pub operations: Vec<json_patch::PatchOperation>,
 }
 
+/// A document that was not there.
+#[derive(Debug, Clone)]
+pub struct CreatedDocument {
+    /// The file, which may be new itself.
+    pub file: FileId,
+    /// Its text.
+    pub text: String,
+}
+
 /// Everything that came of a run.
 #[derive(Debug)]
 pub struct Outcome {
@@ -72,8 +83,12 @@ pub struct Outcome {
     pub changed: Vec<ChangedFile>,
     /// What was found, in the order of files and places.
     pub findings: Vec<Reported>,
+    /// What holds each workload back.
+    pub readiness: Readiness,
     /// What changes, document by document, in order.
     pub changes: Vec<DocumentChange>,
+    /// Documents that are new, in order; those of new files too.
+    pub created: Vec<CreatedDocument>,
     /// Files that must be written together.
     pub units: Vec<BTreeSet<FileId>>,
     /// Documents that could not be read: file, place and reason.
@@ -153,6 +168,8 @@ impl Run<'_> {
             let key = |reported: &Reported| (reported.finding.at, reported.finding.rule);
             key(a).cmp(&key(b)).then_with(|| a.finding.path.cmp(&b.finding.path))
         });
+        let rules = self.settings.rules.iter().map(|rule| rule.meta().name).collect();
+        let readiness = self.roster.assign(&findings, rules);
         let mut changed = Vec::new();
         let mut originals = Vec::with_capacity(self.tracked.len());
         for (i, tracked) in self.tracked.iter().enumerate() {
@@ -161,15 +178,17 @@ impl Run<'_> {
                     file: FileId(i as u32),
                     before: tracked.original.text.clone(),
                     after: tracked.now.text.clone(),
+                    beside: tracked.beside,
                     steps: tracked.steps.iter().map(|step| step.edits.clone()).collect(),
                 });
             }
             originals.push(tracked.original.clone());
         }
-        let changes = self
-            .patches
-            .into_iter()
-            .filter(|((file, _), _)| changed.binary_search_by_key(file, |one| one.file).is_ok());
+        // What was edited of a new document is part of its text.
+        let is_new = |file: &FileId, document: &u32| self.tracked[file.0 as usize].created.contains(document);
+        let is_changed = |file: &FileId| changed.binary_search_by_key(file, |one| one.file).is_ok();
+        let changes = self.patches.iter().filter(|((file, document), _)| is_changed(file) && !is_new(file, document));
+        let changes = changes.map(|(at, operations)| (*at, operations.clone()));
         let changes =
             changes.map(|((file, document), operations)| DocumentChange { file, document, operations }).collect();
         Outcome {
@@ -177,7 +196,9 @@ impl Run<'_> {
             files: originals,
             changed,
             findings,
+            readiness,
             changes,
+            created: created(&self.tracked),
             units: connected(self.units),
             internal: self.internal,
             one_reader: self.one_reader.into_iter().collect(),
@@ -189,6 +210,20 @@ impl Run<'_> {
             unused_ignores: self.ledger.unused_in_configuration(self.settings),
         }
     }
+}
+
+/// The new documents of all files, without the line that starts each.
+fn created(tracked: &[Tracked]) -> Vec<CreatedDocument> {
+    let mut created = Vec::new();
+    for (i, one) in tracked.iter().enumerate().filter(|(_, one)| !one.created.is_empty()) {
+        let slots = one.now.slots.iter().enumerate();
+        for (_, slot) in slots.filter(|(document, _)| one.created.contains(&(*document as u32))) {
+            let text = &one.now.text[slot.slice.range()];
+            let text = text.strip_prefix("---").map_or(text, |rest| rest.trim_start_matches(['\r', '\n']));
+            created.push(CreatedDocument { file: FileId(i as u32), text: text.to_owned() });
+        }
+    }
+    created
 }
 
 /// Maps a finding's places from the text of `pass` back to the text before the run.

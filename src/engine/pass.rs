@@ -3,18 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::admission::{Admission, Admitted};
-use super::{Run, Step};
-use crate::manifest::{SourceFile, State};
+use serde_json::Value;
+
+use super::admission::{Admission, Admissions, Admitted};
+use super::{Run, Step, Tracked};
+use crate::manifest::{NodeId, SourceFile, State};
 use crate::rule::Finding;
-use crate::text::{Edit, EditSet, FileId};
+use crate::text::{Edit, EditSet, FileId, Span};
 use crate::yaml::{self, Rendering};
 
 /// A file as it would be after the pass.
 struct Next {
     text: Arc<str>,
-    edits: EditSet,
+    /// The edits that lead there, one set after the other.
+    steps: Vec<EditSet>,
     renderings: Vec<(u32, Rendering)>,
+    /// Its documents that are new, by number.
+    created: Vec<u32>,
 }
 
 impl Run<'_> {
@@ -39,9 +44,15 @@ impl Run<'_> {
         let mut admission = Admission::new(files, self.settings, &self.fighting, &self.failed);
         let mut findings = findings;
         admission.admit_all(&mut findings);
-        let (plans, admitted) = admission.into_parts();
+        let Admissions { plans, created, admitted } = admission.finish();
         if admitted.is_empty() {
             return (findings, false);
+        }
+        let mut all = files.to_vec();
+        for (beside, name) in created.files {
+            let file = files[beside.0 as usize].empty(name);
+            self.tracked.push(Tracked::new(file.clone(), Some(beside)));
+            all.push(file);
         }
         let mut renderings: BTreeMap<FileId, Vec<(u32, Rendering)>> = BTreeMap::new();
         let mut bad: BTreeMap<FileId, String> = BTreeMap::new();
@@ -60,7 +71,7 @@ impl Run<'_> {
         }
         let mut next: BTreeMap<FileId, Next> = BTreeMap::new();
         for (file, renderings) in renderings {
-            match self.prove(file, &files[file.0 as usize], renderings) {
+            match self.prove(file, &all[file.0 as usize], renderings) {
                 Ok(proven) => {
                     next.insert(file, proven);
                 }
@@ -69,7 +80,21 @@ impl Run<'_> {
                 }
             }
         }
-        let kept = self.drop_units(files, &admitted, &bad, &mut findings);
+        for (file, documents) in &created.documents {
+            let before = match next.remove(file) {
+                Some(next) => next,
+                None => Next::unchanged(&all[file.0 as usize]),
+            };
+            match self.append(before, documents, files) {
+                Ok(proven) => {
+                    next.insert(*file, proven);
+                }
+                Err(problem) => {
+                    bad.entry(*file).or_insert(problem);
+                }
+            }
+        }
+        let kept = self.drop_units(&all, &admitted, &bad, &mut findings);
         let mut rules: BTreeMap<FileId, BTreeSet<&'static str>> = BTreeMap::new();
         for change in &kept {
             for file in &change.files {
@@ -132,7 +157,34 @@ impl Run<'_> {
                 _ => return Err("another document of the file would change".to_owned()),
             }
         }
-        Ok(Next { text, edits, renderings })
+        Ok(Next { text, steps: vec![edits], renderings, created: Vec::new() })
+    }
+
+    /// Adds documents at the end of a file and reads the result again: what was there keeps its value, and both readers
+    /// find the new ones.
+    fn append(&self, before: Next, documents: &[(Value, NodeId)], files: &[SourceFile]) -> Result<Next, String> {
+        let mut next = before;
+        for (value, beside) in documents {
+            let neighbour = &files[beside.file.0 as usize];
+            let like = neighbour.document(beside.document).ok_or("its neighbour is gone")?;
+            let mut document = yaml::new_document(value, like);
+            if self.settings.sabotage {
+                document.push_str("sabotage: true\n");
+            }
+            let is_first = next.text.is_empty();
+            let mut edits = yaml::append_document(&next.text, &document);
+            let mut text = edits.apply(&next.text);
+            if is_first && yaml::line_ending(&neighbour.text) == "\r\n" {
+                text = text.replace('\n', "\r\n");
+                edits = EditSet::default();
+                edits.insert(Edit::insert(0, text.clone())).map_err(|_| "one edit meets itself".to_owned())?;
+            }
+            let text: Arc<str> = text.into();
+            next.created.push(prove_appended(&next.text, &text, value)?);
+            next.text = text;
+            next.steps.push(edits);
+        }
+        Ok(next)
     }
 
     /// Drops every change that shares a file, directly or through others, with a file that failed.
@@ -182,7 +234,10 @@ impl Run<'_> {
         let tracked = &mut self.tracked[file.0 as usize];
         let before = tracked.now.text.clone();
         tracked.seen.insert(before.clone());
-        tracked.steps.push(Step { pass, edits: next.edits, rules, before });
+        for edits in next.steps {
+            tracked.steps.push(Step { pass, edits, rules: rules.clone(), before: before.clone() });
+        }
+        tracked.created.extend(next.created);
         tracked.now = tracked.now.with_text(next.text.clone());
         for (document, rendering) in next.renderings {
             self.patches.entry((file, document)).or_default().extend(rendering.patch.0);
@@ -194,6 +249,41 @@ impl Run<'_> {
         let undone = &tracked.steps[since..];
         Some((undone[0].pass, undone.iter().flat_map(|step| step.rules.iter().copied()).collect()))
     }
+}
+
+impl Next {
+    fn unchanged(file: &SourceFile) -> Next {
+        Next { text: file.text.clone(), steps: Vec::new(), renderings: Vec::new(), created: Vec::new() }
+    }
+}
+
+/// Proves that a text has one more document than before, with this value, and that the others keep theirs. Gives the
+/// new one's number.
+fn prove_appended(before: &Arc<str>, after: &Arc<str>, value: &Value) -> Result<u32, String> {
+    let (old, new) = (yaml::slices(before), yaml::slices(after));
+    let Some((last, rest)) = new.split_last() else { return Err("the new document is not there".to_owned()) };
+    // A text may end with an empty document, which the new one fills.
+    let is_empty = |slice: &Span| matches!(before[slice.range()].trim(), "" | "---");
+    let kept = match old.split_last() {
+        Some((end, earlier)) if rest.len() == earlier.len() && is_empty(end) => earlier,
+        _ => &old[..],
+    };
+    if kept.len() != rest.len() {
+        return Err("the number of documents is not as it was meant".to_owned());
+    }
+    for (old, new) in kept.iter().zip(rest) {
+        let (old_text, new_text) = (&before[old.range()], &after[new.range()]);
+        // The last one may get the line break that it lacked.
+        let is_same = new_text.strip_prefix(old_text).is_some_and(|more| more.trim_matches(['\r', '\n']).is_empty());
+        let value = |text: &Arc<str>, slice: Span| yaml::value(&yaml::parse(text, slice).ok()??).ok();
+        let is_worth_parsing = !is_same || old_text.len() != new_text.len();
+        if is_worth_parsing && (value(before, *old) != value(after, *new) || !is_same && value(before, *old).is_none())
+        {
+            return Err("another document of the file would change".to_owned());
+        }
+    }
+    yaml::prove_new(after, *last, value).map_err(|disproof| disproof.to_string())?;
+    Ok((new.len() - 1) as u32)
 }
 
 /// Spoils a rendering for the test of the proof.

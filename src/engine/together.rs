@@ -11,8 +11,8 @@ const MOST_NAMED: usize = 10;
 /// ignored must be gone before.
 pub(super) fn join(findings: &mut Vec<Finding>) {
     let mut groups: BTreeMap<(&'static str, String), Vec<usize>> = BTreeMap::new();
-    for (i, finding) in findings.iter_mut().enumerate() {
-        if let Some(message) = finding.together.take() {
+    for (i, finding) in findings.iter().enumerate() {
+        if let Some(message) = finding.together.clone() {
             groups.entry((finding.rule, message)).or_default().push(i);
         }
     }

@@ -187,6 +187,16 @@ fn held(path: &Path, metadata: &Metadata) -> Option<String> {
     access(path).is_err().then(|| "the file can't be written by this user".to_owned())
 }
 
+/// Why no file of this name can be made, if so.
+pub fn can_not_create(name: &str) -> Option<String> {
+    let path = Path::new(name);
+    if fs::symlink_metadata(path).is_ok() {
+        return Some("it is there already, and it is none of the manifests that are read".to_owned());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_err().then(|| "its folder can't be written".to_owned())
+}
+
 /// An I/O error in the system's words, without the number.
 pub(crate) fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();

@@ -26,11 +26,25 @@ const LONGEST_ATTRIBUTES: usize = 1 << 16;
 #[derive(Debug)]
 pub struct Target<'a> {
     /// Its path; never a symbolic link.
-    pub path: &'a Path,
-    /// What was read from it.
-    pub before: &'a str,
+    path: &'a Path,
+    /// What was read from it; `None` for a file that is not there yet.
+    before: Option<&'a str>,
     /// What it is to hold.
-    pub after: &'a str,
+    after: &'a str,
+    /// The file whose mode and owner it gets.
+    like: &'a Path,
+}
+
+impl<'a> Target<'a> {
+    /// A file that held `before` and is to hold `after`.
+    pub fn changed(path: &'a Path, before: &'a str, after: &'a str) -> Self {
+        Target { path, before: Some(before), after, like: path }
+    }
+
+    /// A file that is not there yet, with the mode and the owner of `like`.
+    pub fn new(path: &'a Path, after: &'a str, like: &'a Path) -> Self {
+        Target { path, before: None, after, like }
+    }
 }
 
 /// Why a set of files was not written.
@@ -66,14 +80,18 @@ pub enum Error {
 pub fn write_together(targets: &[Target<'_>]) -> Result<(), Error> {
     let mut ready = Vec::with_capacity(targets.len());
     for target in targets {
-        ready.push((target, prepare(target.path, target.after)?));
+        ready.push((target, prepare(target, target.after)?));
     }
     for target in targets {
         check_unchanged(target)?;
     }
     let mut done: Vec<&Target<'_>> = Vec::new();
     for (target, temporary) in ready {
-        if let Err(error) = temporary.persist(target.path) {
+        let placed = match target.before {
+            Some(_) => temporary.persist(target.path),
+            None => temporary.persist_noclobber(target.path),
+        };
+        if let Err(error) = placed {
             let failure =
                 Error::Io { path: target.path.to_owned(), what: "could not be replaced", source: error.error };
             return Err(undo(&done, failure));
@@ -90,8 +108,11 @@ pub fn write_together(targets: &[Target<'_>]) -> Result<(), Error> {
 
 fn undo(done: &[&Target<'_>], failure: Error) -> Error {
     for target in done {
-        let restored = prepare(target.path, target.before).map(|temporary| temporary.persist(target.path).is_ok());
-        if !matches!(restored, Ok(true)) {
+        let restored = match target.before {
+            Some(before) => prepare(target, before).is_ok_and(|temporary| temporary.persist(target.path).is_ok()),
+            None => fs::remove_file(target.path).is_ok(),
+        };
+        if !restored {
             return Error::Undo { path: target.path.to_owned(), cause: failure.to_string() };
         }
     }
@@ -102,12 +123,14 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Writes `text` beside `path`, with the file's own mode, owner and attributes, and syncs it.
+/// Writes `text` beside the target, with the file's own mode, owner and attributes, and syncs it. A new file gets those
+/// of the one that it is made beside.
 ///
 /// What comes back holds no open file: a set may have more files than a process may open.
-fn prepare(path: &Path, text: &str) -> Result<TempPath, Error> {
+fn prepare(target: &Target<'_>, text: &str) -> Result<TempPath, Error> {
+    let path = target.path;
     let fail = |what| move |source| Error::Io { path: path.to_owned(), what, source };
-    let metadata = fs::symlink_metadata(path).map_err(fail("can't be read"))?;
+    let metadata = fs::symlink_metadata(target.like).map_err(fail("can't be read"))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     // File systems take names of 255 bytes, this one is longer than the file's own.
     let end = (0..=name.len().min(LONGEST_STEM)).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
@@ -116,7 +139,8 @@ fn prepare(path: &Path, text: &str) -> Result<TempPath, Error> {
         .tempfile_in(folder(path))
         .map_err(fail("a file beside it can't be made"))?;
     temporary.write_all(text.as_bytes()).map_err(fail("its new text can't be written"))?;
-    copy_metadata(path, &metadata, temporary.as_file()).map_err(fail("its mode, owner or attributes can't be kept"))?;
+    copy_metadata(target.like, &metadata, temporary.as_file())
+        .map_err(fail("its mode, owner or attributes can't be kept"))?;
     temporary.as_file().sync_all().map_err(fail("its new text can't be synced"))?;
     Ok(temporary.into_temp_path())
 }
@@ -152,11 +176,16 @@ fn copy_attributes(path: &Path, to: &File) -> io::Result<()> {
 }
 
 fn check_unchanged(target: &Target<'_>) -> Result<(), Error> {
+    let Some(before) = target.before else {
+        // Whoever made it since then keeps it.
+        let is_free = fs::symlink_metadata(target.path).is_err();
+        return if is_free { Ok(()) } else { Err(Error::Changed(target.path.to_owned())) };
+    };
     let now = fs::read(target.path).map_err(|source| Error::Io {
         path: target.path.to_owned(),
         what: "can't be read again",
         source,
     })?;
     let is_file = fs::symlink_metadata(target.path).is_ok_and(|metadata| metadata.is_file());
-    if is_file && now == target.before.as_bytes() { Ok(()) } else { Err(Error::Changed(target.path.to_owned())) }
+    if is_file && now == before.as_bytes() { Ok(()) } else { Err(Error::Changed(target.path.to_owned())) }
 }

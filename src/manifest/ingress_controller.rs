@@ -1,6 +1,8 @@
 //! Programs that are a cluster's edge: ingress controllers and gateways of other makers.
 
+use super::field::Field;
 use super::inventory::Inventory;
+use super::resource::ResourceId;
 use super::workload::Workload;
 
 /// Words in the names of workloads and images that only such programs have.
@@ -32,6 +34,16 @@ impl Inventory<'_> {
     /// in for it.
     pub fn is_ingress_controller(&self, workload: Workload<'_>) -> bool {
         self.whole(workload).into_iter().any(is_ingress_controller)
+    }
+
+    /// True for a Service that looks like that of such a program, where its pods are not in the files: by its name, its
+    /// labels and its selector.
+    pub fn is_named_as_ingress_controller(&self, service: ResourceId) -> bool {
+        let is_edge = |text: &str| WORDS.iter().any(|words| has_words(text, words));
+        let root = self.root(service);
+        let labels = |path: &[&str]| root.and_then(|root| root.at(path)).into_iter().flat_map(Field::entries);
+        let values = labels(&["metadata", "labels"]).chain(labels(&["spec", "selector"]));
+        is_edge(&self.resource(service).name.name) || values.filter_map(|(_, value)| value.text()).any(is_edge)
     }
 }
 

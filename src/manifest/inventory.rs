@@ -4,6 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::access::{AccessIndex, AddressUse};
 use super::api_server::ApiServerCalls;
 use super::association::{Association, Nearness, declared};
 use super::config_map::ConfigMapIndex;
@@ -68,6 +69,9 @@ pub struct Inventory<'a> {
     pub(super) known_applications: KnownApplications,
     /// What each workload's programs are told: several rules look through it.
     pub(super) settings: RefCell<HashMap<ResourceId, Rc<[Setting]>>>,
+    /// The addresses that each workload's programs are told.
+    pub(super) addresses: RefCell<HashMap<ResourceId, Rc<[AddressUse]>>>,
+    pub(super) access_index: OnceCell<AccessIndex>,
     /// Whether rules look at each workload's pods: every rule asks.
     checked: Vec<OnceCell<bool>>,
     pub(super) config_map_index: OnceCell<ConfigMapIndex>,
@@ -113,6 +117,8 @@ impl<'a> Inventory<'a> {
             associations: RefCell::default(),
             known_applications: KnownApplications::default(),
             settings: RefCell::default(),
+            addresses: RefCell::default(),
+            access_index: OnceCell::new(),
             checked: vec![OnceCell::new(); resources.len()],
             config_map_index: OnceCell::new(),
             routes: OnceCell::new(),
@@ -317,7 +323,7 @@ impl<'a> Inventory<'a> {
     }
 
     /// The Services of a name, wherever they stand.
-    pub(super) fn services_named(&self, name: &str) -> &[ResourceId] {
+    pub fn services_named(&self, name: &str) -> &[ResourceId] {
         let index = self.services_by_name.get_or_init(|| {
             let mut index: HashMap<String, Vec<ResourceId>> = HashMap::new();
             for id in self.services() {

@@ -2,13 +2,17 @@
 //!
 //! Nothing here touches a file. Everything is read-only and made anew for each pass of the engine.
 
+mod access;
+mod addresses;
 mod api_server;
 mod association;
+mod carrier;
 mod clusters;
 mod config_map;
 mod container;
 mod dns_server;
 mod field;
+mod host;
 mod ingress_controller;
 mod inventory;
 mod istio_gateway;
@@ -39,16 +43,21 @@ mod virtual_service;
 mod well_known_port;
 mod workload;
 
+pub use access::{AddressUse, Detour, OutsideClient};
+pub use addresses::{Address, Host, addresses, is_private, pod_of};
 pub use association::Association;
+pub use carrier::Carrier;
 pub use clusters::{ClusterService, Scope};
 pub use config_map::{ConfigMapUse, ConfigMapUseKind};
 pub use container::{Container, Probe, Role};
 pub use field::{Field, NodeId};
+pub use host::KnownHosts;
 pub use inventory::{Inventory, Placement};
 pub use istio_gateway::{GatewayPorts, GatewayServer, GatewayServices, IstioGateway};
 pub use kinds::Kinds;
 pub use kustomize::AddedLabel;
 pub use label_users::{LabelUse, LabelUser};
+pub use listening::key::words as name_words;
 pub use listening::{Bearing, ConfigMapMention, PortMention, holds_number, text_holds_number};
 pub use membership::{Membership, Off};
 pub use namespace_scope::NamespaceScope;

@@ -131,10 +131,6 @@ impl Inventory<'_> {
         missed.next().is_none().then(|| (*service, key.into_owned()))
     }
 
-    fn service_type(&self, service: ResourceId) -> &str {
-        self.root(service).map_or("", |root| root.text_at(&["spec", "type"]))
-    }
-
     /// The workloads of a Service whose pods stay; of alternatives with one name, the first. Those that stand in one
     /// file with a copy of the Service belong to the copy.
     fn long_running(&self, service: ResourceId) -> Vec<Workload<'_>> {
@@ -213,11 +209,6 @@ impl Inventory<'_> {
             left.truncate(1);
         }
         (left, !before_ports)
-    }
-
-    /// True for a Service without an address of its own: its clients call the pods.
-    pub fn is_headless(&self, service: ResourceId) -> bool {
-        self.root(service).is_some_and(|root| root.text_at(&["spec", "clusterIP"]) == "None")
     }
 
     fn is_owned(&self, service: ResourceId) -> bool {

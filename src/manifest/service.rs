@@ -26,6 +26,22 @@ impl Inventory<'_> {
         !ignored && !is_mesh && (workloads.is_empty() || workloads.iter().any(checked))
     }
 
+    /// `spec.type` of a Service, "" where it is not written.
+    pub fn service_type(&self, service: ResourceId) -> &str {
+        self.root(service).map_or("", |root| root.text_at(&["spec", "type"]))
+    }
+
+    /// True for a Service without an address of its own: its name leads to the addresses of its pods.
+    pub fn is_headless(&self, service: ResourceId) -> bool {
+        self.root(service).is_some_and(|root| root.text_at(&["spec", "clusterIP"]) == "None")
+    }
+
+    /// True when something of kustomize may change this field of a Service's `spec`, seen or not.
+    pub fn may_service_be_patched(&self, service: ResourceId, key: &str) -> bool {
+        let sets = |patch: Field<'_>| patch.at(&["spec", key]).is_some();
+        self.may_be_changed_unseen(service) || !self.patches_with(service, sets, |text| text.contains(key)).is_empty()
+    }
+
     /// The ports of a Service.
     pub fn ports_of(&self, service: ResourceId) -> impl Iterator<Item = ServicePort<'_>> {
         let ports = self.root(service).and_then(|root| root.at(&["spec", "ports"]));

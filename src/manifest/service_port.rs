@@ -73,6 +73,21 @@ pub enum TargetPort<'a> {
 }
 
 impl Inventory<'_> {
+    /// The number of the port that a Service's port leads to in the pods of a workload; `None` for a name that none of
+    /// its containers has.
+    pub fn target_number(&self, workload: Workload<'_>, port: ServicePort<'_>) -> Option<i64> {
+        match port.target() {
+            TargetPort::Number(number) => Some(number),
+            TargetPort::Name(_) => self.target_field(workload, port)?.get("containerPort")?.as_i64(),
+        }
+    }
+
+    /// The declared port of a workload's containers that a Service's port leads to.
+    pub fn target_field<'w>(&self, workload: Workload<'w>, port: ServicePort<'_>) -> Option<Field<'w>> {
+        let stay = workload.containers().filter(|container| container.role == Role::App);
+        stay.flat_map(|container| container.ports()).find(|declared| port.leads_to(*declared))
+    }
+
     /// The ports of all Services that select the workload's pods, or may.
     pub fn service_ports_of<'w>(&'w self, workload: Workload<'w>) -> Vec<ServicePort<'w>> {
         let services = self.services_of(workload);

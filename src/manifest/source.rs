@@ -86,6 +86,19 @@ impl SourceFile {
         SourceFile { is_rendered: true, ..self }
     }
 
+    /// A file of this name that holds nothing yet, to be read as this one is.
+    pub fn empty(&self, name: String) -> SourceFile {
+        SourceFile {
+            name,
+            text: "".into(),
+            slots: Vec::new(),
+            held: None,
+            kinds: self.kinds.clone(),
+            is_rendered: false,
+        }
+        .with_text("".into())
+    }
+
     /// The file with a new text, read again.
     pub fn with_text(&self, text: Arc<str>) -> SourceFile {
         let is_kustomization = is_kustomization(&self.name);

@@ -12,8 +12,12 @@ const CONTEXT: usize = 3;
 /// The diff of all changes. On a terminal (`paint`), text that could move the cursor is escaped.
 pub fn diff(outcome: &Outcome, paint: Option<Paint>) -> String {
     let mut out = String::new();
-    for changed in &outcome.changed {
-        let file = &outcome.files[changed.file.0 as usize];
+    let file = |changed: &ChangedFile| &outcome.files[changed.file.0 as usize];
+    let mut all: Vec<&ChangedFile> = outcome.changed.iter().collect();
+    // New files stand among the others.
+    all.sort_by(|a, b| file(a).name.cmp(&file(b).name));
+    for changed in all {
+        let file = file(changed);
         file_diff(&mut out, &file.name, changed, &secret_lines(file), paint);
     }
     out
@@ -28,7 +32,8 @@ fn file_diff(out: &mut String, name: &str, changed: &ChangedFile, secret: &[bool
         // git ends a name with a blank in it with a tab.
         if path.contains(' ') && !path.starts_with('"') { format!("{path}\t") } else { path }
     };
-    line(out, paint.map(Paint::bold), &format!("--- {}", header("a", name)));
+    let old = if changed.beside.is_some() { "/dev/null".to_owned() } else { header("a", name) };
+    line(out, paint.map(Paint::bold), &format!("--- {old}"));
     line(out, paint.map(Paint::bold), &format!("+++ {}", header("b", name)));
     for hunk in hunks(&ops, secret, before.len()) {
         print_hunk(out, &hunk, &before, &after, paint);

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::View;
 use super::escape::visible_json;
+use super::{View, readiness};
 use crate::engine::{DocumentChange, Fingerprints, Outcome, REPORT_VERSION, Reported, Status};
 use crate::rule::Level;
 
@@ -16,33 +16,43 @@ pub fn report(view: &View<'_>, skipped: &[(String, String)]) -> String {
     let outcome = view.outcome;
     let mut fingerprints = Fingerprints::default();
     let mut out = format!("{{\n  \"version\": {REPORT_VERSION}");
-    list(&mut out, "findings", outcome.findings.iter().map(|reported| finding(view, reported, &mut fingerprints)));
+    list(
+        &mut out,
+        "  ",
+        "findings",
+        outcome.findings.iter().map(|reported| finding(view, reported, &mut fingerprints)),
+    );
     let changes = outcome.changes.iter();
     let change = |change: &DocumentChange| json!({"file": view.name(change.file), "document": change.document, "operations": change.operations});
-    list(&mut out, "changes", changes.map(change));
-    list(&mut out, "created", std::iter::empty());
+    list(&mut out, "  ", "changes", changes.map(change));
+    let created = outcome.created.iter();
+    let created = created.map(|one| json!({"file": view.name(one.file), "text": one.text}));
+    list(&mut out, "  ", "created", created);
     let unread = outcome
         .unread
         .iter()
         .map(|(loc, reason)| json!({"file": view.name(loc.file), "line": view.position(*loc).line, "reason": reason}));
     let skipped = skipped.iter().map(|(file, reason)| json!({"file": file, "line": null, "reason": reason}));
-    list(&mut out, "skipped", skipped.chain(unread));
+    list(&mut out, "  ", "skipped", skipped.chain(unread));
+    readiness::json(&mut out, view);
     out.push_str(",\n  \"summary\": ");
     out.push_str(&indented(&summary(outcome), "\n  "));
     out.push_str("\n}\n");
     out
 }
 
-/// An entry of the report that is a list.
-fn list(out: &mut String, name: &str, items: impl Iterator<Item = Value>) {
-    let _ = write!(out, ",\n  \"{name}\": [");
-    let mut end = "]";
+/// An entry of the report that is a list; `indent` stands in front of it.
+pub(super) fn list(out: &mut String, indent: &str, name: &str, items: impl Iterator<Item = Value>) {
+    let _ = write!(out, ",\n{indent}\"{name}\": [");
+    let line = format!("\n{indent}  ");
+    let mut end = String::from("]");
     for item in items {
-        out.push_str(if end == "]" { "\n    " } else { ",\n    " });
-        out.push_str(&indented(&item, "\n    "));
-        end = "\n  ]";
+        out.push_str(if end == "]" { "" } else { "," });
+        out.push_str(&line);
+        out.push_str(&indented(&item, &line));
+        end = format!("\n{indent}]");
     }
-    out.push_str(end);
+    out.push_str(&end);
 }
 
 /// A value's text with another start of its lines; JSON has no line break inside a string.

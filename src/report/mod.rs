@@ -3,6 +3,7 @@
 pub mod diff;
 pub mod explain;
 pub mod json;
+pub mod readiness;
 pub mod text;
 
 mod escape;

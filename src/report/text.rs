@@ -44,7 +44,7 @@ pub struct Layout {
     pub width: Option<usize>,
 }
 
-fn painted(text: &str, style: Option<(&str, &str)>) -> String {
+pub(super) fn painted(text: &str, style: Option<(&str, &str)>) -> String {
     let (start, end) = style.unwrap_or_default();
     format!("{start}{text}{end}")
 }

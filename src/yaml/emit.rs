@@ -38,6 +38,17 @@ impl Default for Style {
     }
 }
 
+/// The text of a whole document in block style, as people write manifests.
+pub(super) fn document_text(value: &Value, style: Style) -> String {
+    let style = Style { json: false, spaced: true, broken: true, literals: true, quotes: None, ..style };
+    let lines = match value {
+        Value::Object(map) if !map.is_empty() => mapping_lines(map, style),
+        Value::Array(items) if !items.is_empty() => items.iter().flat_map(|item| item_lines(item, style)).collect(),
+        other => vec![inline(other, style, Place::Block)],
+    };
+    lines.join("\n") + "\n"
+}
+
 /// The lines of a block mapping entry, relative to the key's column.
 pub(super) fn entry_lines(name: &str, value: &Value, style: Style) -> Vec<String> {
     let name = key(name, style, Place::Block);

@@ -21,11 +21,11 @@ mod tree;
 mod value;
 
 pub use plan::{NodeRef, Op, Plan};
-pub use proof::{Disproof, Proven, prove};
+pub use proof::{Disproof, Proven, prove, prove_new};
 pub use refusal::{Denial, Refusal};
 pub use render::Rendering;
 pub use splice::{Embedded, Segment, SegmentKind};
-pub use stream::{Slices, append_document, insert_document, remove_document, slices};
+pub use stream::{Slices, append_document, insert_document, line_ending, remove_document, slices};
 pub use tree::{Document, Kind, Node, Via};
 pub use value::{ValueError, value};
 
@@ -73,6 +73,16 @@ pub enum ErrorKind {
 /// When the slice is not valid YAML or is nested deeper than 128 levels.
 pub fn parse(text: &Arc<str>, slice: Span) -> Result<Option<Document>, Error> {
     parse::parse(text, slice)
+}
+
+/// The text of a document with this value, as people write manifests.
+pub fn document_text(value: &serde_json::Value) -> String {
+    emit::document_text(value, emit::Style::default())
+}
+
+/// The text of a new document with this value, indented as `like` is; with `\n` line endings and a final one.
+pub fn new_document(value: &serde_json::Value, like: &Document) -> String {
+    emit::document_text(value, layout::Layout::new(like).style(like.root().id()))
 }
 
 /// Reads text that is one document, as tests and embedded documents need it.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::digest::{Reach, outline, outline_like};
 use super::render::Rendering;
 use super::tree::Document;
+use super::value::value;
 use super::{parse, second_reader};
 use crate::text::{EditSet, Span};
 
@@ -73,6 +74,24 @@ pub fn prove(before: &Document, rendering: &Rendering, after: &Arc<str>, slice: 
         None => 1,
     };
     Ok(Proven { after: read, readers })
+}
+
+/// Proves that the document at `text[slice]`, which was not there before, has this value for both readers.
+///
+/// # Errors
+/// The first thing that is not as it was meant.
+pub fn prove_new(text: &Arc<str>, slice: Span, expected: &Value) -> Result<(), Disproof> {
+    let read = parse(text, slice).map_err(|error| Disproof::Unreadable(error.to_string()))?;
+    let read = read.ok_or_else(|| Disproof::Unreadable("there is no document".to_owned()))?;
+    let second = second_reader::read(&text[slice.range()]).map_err(Disproof::Unreadable)?;
+    let second = second.ok_or_else(|| Disproof::Unreadable("there is no document".to_owned()))?;
+    for (read, reader) in [(&read, "first reader"), (&second, "second reader")] {
+        let value = value(read).map_err(|error| Disproof::Unreadable(error.to_string()))?;
+        if value != *expected {
+            return Err(Disproof::Value { reader });
+        }
+    }
+    Ok(())
 }
 
 fn check_value(read: &Document, expected: &Value, reader: &'static str) -> Result<(), Disproof> {

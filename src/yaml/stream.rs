@@ -59,7 +59,7 @@ fn is_prefix(text: &str) -> bool {
 }
 
 /// The line ending that most lines of `text` have.
-pub(super) fn line_ending(text: &str) -> &'static str {
+pub fn line_ending(text: &str) -> &'static str {
     let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count();
     let crlf = memchr::memmem::find_iter(text.as_bytes(), b"\r\n").count();
     if crlf * 2 > lines { "\r\n" } else { "\n" }

@@ -64,7 +64,14 @@ fn run_with(options: &Options, files: &[(&str, String)], rules: &[&dyn Transform
         files.iter().filter_map(|(name, text)| SourceFile::read((*name).to_owned(), text.as_str().into(), None));
     engine::run(
         sources.collect(),
-        &Settings { rules: rules.to_vec(), options, unsafe_fixes: false, baseline: None, sabotage },
+        &Settings {
+            rules: rules.to_vec(),
+            options,
+            unsafe_fixes: false,
+            baseline: None,
+            can_not_create: &|_| None,
+            sabotage,
+        },
     )
 }
 

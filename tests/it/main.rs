@@ -2,15 +2,19 @@
 
 mod architecture;
 mod cli;
+mod crds;
+mod creation;
 mod engine;
 mod fixtures;
 mod istio_analyzers;
 mod judge;
 mod programs;
+mod repositories;
 mod protocols;
 mod shared;
 mod suites;
 mod user_transforms;
+mod vendor_specification;
 mod yaml;
 
 fn main() -> std::process::ExitCode {
@@ -18,6 +22,8 @@ fn main() -> std::process::ExitCode {
     let trials = [
         architecture::trials(),
         cli::trials(),
+        crds::trials(),
+        creation::trials(),
         engine::trials(),
         fixtures::trials(),
         istio_analyzers::trials(),
@@ -25,6 +31,7 @@ fn main() -> std::process::ExitCode {
         protocols::trials(),
         suites::trials(),
         user_transforms::trials(),
+        vendor_specification::trials(),
         yaml::trials(),
     ]
     .into_iter()

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+/// The CRDs of Istio and of the Gateway API, in the folder of public data.
+pub(crate) const CRDS: [&str; 2] = ["schemas/istio-1.30.3-crds.yaml", "schemas/gateway-api-1.6.1-standard-crds.yaml"];
+
 /// The folder of public data: `MESHFIX_SHARED`, or `../shared` beside the checkout. `None` on machines
 /// without it; in CI it must be there.
 pub(crate) fn folder() -> Option<PathBuf> {

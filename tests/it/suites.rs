@@ -32,8 +32,14 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 fn run(name: &str, text: &str, unsafe_fixes: bool) -> Outcome {
     let options = Options::default();
-    let settings =
-        Settings { rules: transforms::ALL.to_vec(), options: &options, unsafe_fixes, baseline: None, sabotage: false };
+    let settings = Settings {
+        rules: transforms::ALL.to_vec(),
+        options: &options,
+        unsafe_fixes,
+        baseline: None,
+        can_not_create: &|_| None,
+        sabotage: false,
+    };
     engine::run(SourceFile::read(name.to_owned(), text.into(), None).into_iter().collect(), &settings)
 }
 

@@ -22,6 +22,11 @@ const UNUSED: &str = "unused-ignore";
 /// The rule whose findings are ignores without a reason.
 const UNEXPLAINED: &str = "unexplained-ignore";
 
+/// True for the rules that look at ignores, not at what is deployed.
+pub(super) fn is_about_ignores(rule: &str) -> bool {
+    [UNUSED, UNEXPLAINED].contains(&rule)
+}
+
 /// What was not reported, over all passes.
 pub(super) struct Ledger<'a> {
     /// Names that covered a finding, each with its place in the text before the run.
@@ -127,9 +132,9 @@ impl<'a> Ledger<'a> {
             notes.retain(|note| !self.ignores(written, settings, to_input, note));
             return notes;
         };
-        let is_about_ignores = |name: &Name<'_>| [UNUSED, UNEXPLAINED].contains(&name.text);
-        let unused = |used: &HashSet<(Loc, String)>, about_ignores: bool| {
-            let judged = written.names.iter().filter(|name| is_about_ignores(name) == about_ignores);
+        let about_ignores = |name: &Name<'_>| is_about_ignores(name.text);
+        let unused = |used: &HashSet<(Loc, String)>, is_about_ignores: bool| {
+            let judged = written.names.iter().filter(|name| about_ignores(name) == is_about_ignores);
             let unused = judged.filter(|name| !used.contains(&key(name, to_input)));
             unused.filter_map(|name| unused_name(meta, written, settings, name)).collect::<Vec<Finding>>()
         };

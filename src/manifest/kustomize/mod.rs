@@ -108,6 +108,17 @@ impl Kustomizations {
         }
     }
 
+    /// The kustomizations that name this file as a resource.
+    pub(super) fn naming(&self, name: &str) -> Vec<FileId> {
+        let names = |one: &&Kustomization| one.resources.iter().any(|resource| resource == name);
+        self.by_file.iter().filter(|(_, one)| names(one)).map(|(file, _)| *file).collect()
+    }
+
+    /// The file or folder that a kustomization means by a path.
+    pub(super) fn path(&self, kustomization: &SourceFile, text: &str) -> String {
+        join(kustomization.folder(), text)
+    }
+
     /// The files and kustomizations that each kustomization names.
     fn children(&self, by_name: &HashMap<&str, FileId>) -> BTreeMap<FileId, Vec<FileId>> {
         let in_folder = |folder: &str| {

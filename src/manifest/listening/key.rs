@@ -42,7 +42,7 @@ const QUANTITIES: &str = "age attempts backlog batch buffer bytes capacity conne
 
 /// A name's words in lower case: `MANAGEMENT_SERVER_PORT`, `management.server.port` and `managementServerPort`
 /// have the same ones.
-pub(in crate::manifest) fn words(name: &str) -> Vec<String> {
+pub fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut lower = false;
     for c in name.chars() {

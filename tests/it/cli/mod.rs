@@ -11,11 +11,12 @@ mod json;
 mod law;
 mod links;
 mod manifests;
+mod readiness;
 mod same;
 mod schema;
 mod secrets;
 mod stream;
-mod support;
+pub(crate) mod support;
 mod terminal;
 mod together;
 
@@ -36,6 +37,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         five_files::trials(),
         secrets::trials(),
         terminal::trials(),
+        readiness::trials(),
         hostile::trials(),
         same::trials(),
         corpus::trials(),

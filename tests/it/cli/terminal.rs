@@ -113,7 +113,7 @@ fn names() {
 }
 
 /// Runs a command on a terminal of 80 columns; its outputs come as one.
-fn on_terminal(world: &World, env: &str, args: &str) -> Option<Ran> {
+pub(super) fn on_terminal(world: &World, env: &str, args: &str) -> Option<Ran> {
     if !has("script") {
         left_out("script (util-linux) is not there");
         return None;

@@ -1,6 +1,7 @@
 //! Files that belong together are all new or all old.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
@@ -17,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("together_writes_none_when_one_changed_meanwhile", changed),
         trial("together_writes_none_when_one_is_gone", gone),
         trial("together_writes_none_when_one_became_a_link", became_link),
+        trial("together_makes_new_files_or_none", new_files),
         trial("together_writes_none_when_a_folder_cannot_be_written", closed_folder),
         trial("together_puts_back_what_was_renamed", rollback),
         trial("together_needs_no_descriptor_for_each_file", many),
@@ -37,8 +39,7 @@ fn world() -> World {
 fn write(world: &World) -> Result<(), Error> {
     let paths = ["a.yaml", "sub/b.yaml", "sub/c.yaml"].map(|name| world.path(name));
     let texts = ["new: a\n", "new: b\n", "new: c\n"];
-    let targets: Vec<Target<'_>> =
-        (0..3).map(|i| Target { path: &paths[i], before: OLD[i], after: texts[i] }).collect();
+    let targets: Vec<Target<'_>> = (0..3).map(|i| Target::changed(&paths[i], OLD[i], texts[i])).collect();
     write_together(&targets)
 }
 
@@ -88,16 +89,26 @@ fn became_link() {
     assert_eq!(world.files().len(), 2, "and no temporary file");
 }
 
+fn new_files() {
+    let world = world();
+    let (old, new, taken) = (world.path("a.yaml"), world.path("sub/new.yaml"), world.path("sub/c.yaml"));
+    fs::set_permissions(&old, fs::Permissions::from_mode(0o640)).expect("a mode");
+    let change = || Target::changed(&old, OLD[0], "new: a\n");
+    let error = write_together(&[change(), Target::new(&new, "new\n", &old), Target::new(&taken, "new\n", &old)]);
+    assert!(matches!(error.expect_err("refused"), Error::Changed(path) if path.ends_with("sub/c.yaml")));
+    expect(&world, OLD);
+    write_together(&[change(), Target::new(&new, "new\n", &old)]).expect("written");
+    assert_eq!((world.read("a.yaml").as_str(), world.read("sub/new.yaml").as_str()), ("new: a\n", "new\n"));
+    assert_eq!(fs::metadata(&new).expect("there").permissions().mode() & 0o777, 0o640);
+}
+
 fn closed_folder() {
     let world = world();
     // Nobody makes a file in /proc, not even the administrator.
     let closed = Path::new("/proc/version");
     let before = fs::read_to_string(closed).expect("/proc");
     let first = world.path("a.yaml");
-    let error = write_together(&[
-        Target { path: &first, before: OLD[0], after: "new: a\n" },
-        Target { path: closed, before: &before, after: "new" },
-    ]);
+    let error = write_together(&[Target::changed(&first, OLD[0], "new: a\n"), Target::changed(closed, &before, "new")]);
     let error = error.expect_err("refused").to_string();
     assert!(error.contains("/proc/version: a file beside it can't be made"), "{error}");
     expect(&world, OLD);
@@ -131,7 +142,7 @@ fn many() {
     let number = open_files.unwrap_or(1024).min(4096) + 50;
     let paths: Vec<_> = (0..number).map(|i| world.path(&format!("{i}"))).collect();
     paths.iter().for_each(|path| fs::write(path, "old").expect("written"));
-    let targets: Vec<_> = paths.iter().map(|path| Target { path, before: "old", after: "new" }).collect();
+    let targets: Vec<_> = paths.iter().map(|path| Target::changed(path, "old", "new")).collect();
     write_together(&targets).expect("written");
     assert!(paths.iter().all(|path| fs::read(path).is_ok_and(|text| text == b"new")));
     assert_eq!(fs::read_dir(&world.root).expect("a folder").count(), number);

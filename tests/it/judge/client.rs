@@ -141,10 +141,12 @@ impl Refusal {
         Refusal { code: 0, message }
     }
 
-    /// Whether the server has judged. What does not fit its schema makes an apply fail as if the server had.
+    /// Whether the server has judged. What does not fit its schema, or says which version of it is stored, fails as if
+    /// the server itself had failed.
     pub(crate) fn is_answer(&self) -> bool {
         ((400..500).contains(&self.code) && self.code != 429)
             || self.message.starts_with("failed to create typed patch object")
+            || self.message.starts_with("resourceVersion should not be set")
     }
 }
 

@@ -22,13 +22,19 @@ pub(crate) struct Resource {
     pub(crate) value: Value,
 }
 
-/// A resource before and after a fix. `copy` counts resources of one name, as overlays and examples have them:
-/// they are alternatives, which never meet in a cluster.
-#[derive(Debug)]
+/// A resource before and after a fix. `copy` tells resources of one name apart, as overlays and examples have them:
+/// they are alternatives, which never meet in a cluster. A folder's files meet as far as no name is there twice.
+#[derive(Debug, Clone)]
 pub(crate) struct Pair {
     pub(crate) before: Option<Resource>,
     pub(crate) after: Option<Resource>,
     pub(crate) copy: usize,
+}
+
+impl Pair {
+    pub(crate) fn is_namespace(&self) -> bool {
+        self.before.iter().chain(&self.after).any(|one| one.kind() == "Namespace")
+    }
 }
 
 /// The resources of all files, those in Lists too.
@@ -111,13 +117,10 @@ pub(crate) fn own_name(on_server: &str) -> Option<(&str, &str)> {
 
 /// Each resource before with what became of it, then what is new. Namespaces come first, as others need them.
 pub(crate) fn pair(before: Vec<Resource>, after: Vec<Resource>) -> Vec<Pair> {
-    let mut copies = BTreeMap::new();
-    let mut pairs: Vec<Pair> = Vec::new();
-    for resource in before {
-        let copy = copies.entry(resource.id()).or_insert(0);
-        pairs.push(Pair { before: Some(resource), after: None, copy: *copy });
-        *copy += 1;
-    }
+    let copies = copies(&before);
+    let mut pairs: Vec<Pair> =
+        before.into_iter().zip(copies).map(|(one, copy)| Pair { before: Some(one), after: None, copy }).collect();
+    let mut new: BTreeMap<String, Vec<Resource>> = BTreeMap::new();
     for resource in after {
         let is_its_before = |pair: &&mut Pair| {
             let before = pair.before.as_ref().filter(|_| pair.after.is_none());
@@ -125,12 +128,109 @@ pub(crate) fn pair(before: Vec<Resource>, after: Vec<Resource>) -> Vec<Pair> {
         };
         match pairs.iter_mut().find(is_its_before) {
             Some(pair) => pair.after = Some(resource),
-            None => pairs.push(Pair { before: None, after: Some(resource), copy: 0 }),
+            None => new.entry(resource.file.clone()).or_default().push(resource),
         }
     }
-    let is_namespace = |pair: &Pair| pair.before.iter().chain(&pair.after).any(|one| one.kind() == "Namespace");
-    pairs.sort_by_key(|pair| !is_namespace(pair));
+    let placed: Vec<Pair> = new
+        .into_iter()
+        .flat_map(|(file, resources)| {
+            let copy = copy_beside(&pairs, &file, &resources);
+            resources.into_iter().map(move |one| Pair { before: None, after: Some(one), copy })
+        })
+        .collect();
+    // A Gateway is needed in the copy of each route that names it.
+    for pair in &placed {
+        let Some(new) = pair.after.as_ref().filter(|new| new.kind() == "Gateway") else { continue };
+        let is_its_route = |other: &&Pair| {
+            other.after.as_ref().is_some_and(|other| {
+                folder(&other.file) == folder(&new.file) && names_gateway(&other.value["spec"], new)
+            })
+        };
+        let mut copies: BTreeSet<usize> = placed.iter().filter(is_its_route).map(|route| route.copy).collect();
+        if copies.is_empty() {
+            copies.insert(pair.copy);
+        }
+        pairs.extend(copies.into_iter().map(|copy| Pair { copy, ..pair.clone() }));
+    }
+    pairs.extend(placed.into_iter().filter(|pair| pair.after.as_ref().is_some_and(|new| new.kind() != "Gateway")));
+    pairs.sort_by_key(|pair| !pair.is_namespace());
     pairs
+}
+
+/// Which copy each resource belongs to. A folder goes to the first copy that has none of its names; where one of them
+/// is in the folder twice, each file does, or else each resource.
+fn copies(resources: &[Resource]) -> Vec<usize> {
+    let is_alone = |members: &[usize]| {
+        let mut names = BTreeSet::new();
+        members.iter().filter(|i| resources[**i].kind() != "Namespace").all(|i| names.insert(resources[*i].id()))
+    };
+    let mut units = Vec::new();
+    for folder in groups(0..resources.len(), |i| folder(&resources[i].file)) {
+        if is_alone(&folder) {
+            units.push(folder);
+            continue;
+        }
+        for file in groups(folder.into_iter(), |i| &resources[i].file) {
+            if is_alone(&file) { units.push(file) } else { units.extend(file.into_iter().map(|i| vec![i])) }
+        }
+    }
+    let mut taken = BTreeSet::new();
+    let mut copies = vec![0; resources.len()];
+    for unit in units {
+        let names: Vec<_> = unit.iter().map(|i| resources[*i].id()).filter(|id| id.0 != "Namespace").collect();
+        let is_free = |copy: &usize| !names.iter().any(|name| taken.contains(&(*copy, name.clone())));
+        let copy = (0..).find(is_free).expect("some copy is free");
+        taken.extend(names.into_iter().map(|name| (copy, name)));
+        unit.iter().for_each(|i| copies[*i] = copy);
+    }
+    copies
+}
+
+/// The copy of what stands beside new resources of a file: in the same file, or else in the same folder, and of
+/// several the Service that the new ones name.
+fn copy_beside(pairs: &[Pair], file: &str, new: &[Resource]) -> usize {
+    let old = |wanted: &dyn Fn(&Resource) -> bool| -> Vec<(usize, &Resource)> {
+        let old = pairs.iter().filter_map(|pair| Some((pair.copy, pair.before.as_ref()?)));
+        old.filter(|(_, resource)| wanted(resource)).collect()
+    };
+    let mut beside = old(&|resource| resource.file == file);
+    if beside.is_empty() {
+        beside = old(&|resource| folder(&resource.file) == folder(file));
+    }
+    let named = |resource: &Resource| new.iter().any(|new| names(&new.value["spec"], resource.name()));
+    let service = beside.iter().filter(|(_, one)| one.kind() == "Service" && named(one)).map(|(copy, _)| *copy).min();
+    service.or_else(|| beside.iter().map(|(copy, _)| *copy).min()).unwrap_or_default()
+}
+
+/// Whether a text in `value` is the name of `gateway`, with its namespace or without.
+fn names_gateway(value: &Value, gateway: &Resource) -> bool {
+    match value {
+        Value::String(text) => text.rsplit('/').next() == Some(gateway.name()),
+        Value::Array(items) => items.iter().any(|item| names_gateway(item, gateway)),
+        Value::Object(fields) => fields.values().any(|field| names_gateway(field, gateway)),
+        _ => false,
+    }
+}
+
+/// Whether a text in `value` is a Service's name, or begins with it as a host name does.
+fn names(value: &Value, service: &str) -> bool {
+    match value {
+        Value::String(text) => text.strip_prefix(service).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
+        Value::Array(items) => items.iter().any(|item| names(item, service)),
+        Value::Object(fields) => fields.values().any(|field| names(field, service)),
+        _ => false,
+    }
+}
+
+fn folder(file: &str) -> &str {
+    file.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// The numbers with one key each, in the order of keys.
+fn groups<'a>(numbers: impl Iterator<Item = usize>, key: impl Fn(usize) -> &'a str) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    numbers.for_each(|i| groups.entry(key(i)).or_default().push(i));
+    groups.into_values().collect()
 }
 
 /// The namespaces of one case in one phase. On the server `shop` is `t7-0-shop`.
@@ -203,4 +303,59 @@ impl Space {
             }
         }
     }
+}
+
+/// Resources of one name are copies; what stands beside them, old or new, is in the same copy.
+pub(super) fn alternatives_never_meet() -> Result<(), libtest_mimic::Failed> {
+    let service = |name: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Service, metadata: {{name: {name}}}}}\n---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}}}\n"
+        )
+    };
+    let route = |host: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: new}}\nspec: {{gateways: [gate], http: [{{route: [{{destination: {{host: {host}}}}}]}}]}}\n"
+        )
+    };
+    let gateway = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: gate}\nspec: {}\n";
+    let file = |name: &str, text: String| (name.to_owned(), text);
+    let before = vec![
+        file("apples/service.yaml", service("shop")),
+        file("pears/one.yaml", service("shop")),
+        file("pears/two.yaml", service("bank")),
+        file("plums/blue.yaml", service("stall")),
+        file("plums/red.yaml", service("stall")),
+    ];
+    let new = vec![
+        file("apples/new.yaml", route("shop.default.svc.cluster.local")),
+        file("pears/new.yaml", route("shop")),
+        file("pears/gate.yaml", gateway.to_owned()),
+        file("plums/red-new.yaml", route("stall")),
+        file("plums/red.yaml", service("stall") + "---\n" + &route("bank")),
+    ];
+    let after: Vec<(String, String)> =
+        before.iter().filter(|(name, _)| name != "plums/red.yaml").chain(&new).cloned().collect();
+    let pairs = pair(read(&before).resources, read(&after).resources);
+    let found: BTreeMap<String, usize> = pairs
+        .iter()
+        .filter_map(|pair| Some((pair.after.as_ref()?, pair.copy)))
+        .filter(|(one, _)| one.kind() != "ConfigMap")
+        .map(|(one, copy)| (format!("{} {}", one.file, one.kind()), copy))
+        .collect();
+    let expected = [
+        ("apples/new.yaml VirtualService", 0),
+        ("apples/service.yaml Service", 0),
+        ("pears/gate.yaml Gateway", 1),
+        ("pears/new.yaml VirtualService", 1),
+        ("pears/one.yaml Service", 1),
+        ("pears/two.yaml Service", 1),
+        ("plums/blue.yaml Service", 0),
+        ("plums/red-new.yaml VirtualService", 0),
+        ("plums/red.yaml Service", 1),
+        ("plums/red.yaml VirtualService", 1),
+    ];
+    if !found.iter().map(|(name, copy)| (name.as_str(), *copy)).eq(expected) {
+        return Err(format!("{found:#?}").into());
+    }
+    Ok(())
 }

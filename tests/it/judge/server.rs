@@ -11,9 +11,7 @@ use tempfile::TempDir;
 use super::client::{Client, text};
 use super::resources;
 use crate::programs::Running;
-
-/// The CRD files, in the folder of public data.
-const CRDS: [&str; 2] = ["schemas/istio-1.30.3-crds.yaml", "schemas/gateway-api-1.6.1-standard-crds.yaml"];
+use crate::shared;
 
 /// How long the server may take to start: a loaded machine is slow, but not that slow.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -60,7 +58,7 @@ impl Server {
         wait("kube-apiserver", &at("api.log"), || client.request("GET", "/readyz", None).ok())?;
         client.discover()?;
         let mut expected = Vec::new();
-        for file in CRDS {
+        for file in shared::CRDS {
             let crds = resources::read(&[(file.to_owned(), fs::read_to_string(parts.shared.join(file))?)]).resources;
             for crd in crds {
                 client.apply(&crd.value)?;

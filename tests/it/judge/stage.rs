@@ -32,6 +32,11 @@ impl<'a> Stage<'a> {
         Stage { client, space: Space::new(name, pairs), namespaces: BTreeSet::new(), made: Vec::new() }
     }
 
+    /// Whether the server has the resource's kind.
+    pub(crate) fn serves(&self, resource: &Resource) -> bool {
+        self.client.kind(resource.api_version(), resource.kind()).is_some()
+    }
+
     /// Sends a resource; `copy` as in its [`Pair`].
     pub(crate) fn put(&mut self, resource: &Resource, copy: usize, how: How) -> Result<(), Refusal> {
         let is_namespace = resource.kind() == "Namespace";
@@ -56,9 +61,23 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Where [`Stage::back_to`] goes back to.
+    pub(crate) fn mark(&self) -> usize {
+        self.made.len()
+    }
+
+    /// Deletes what was put after the mark.
+    pub(crate) fn back_to(&mut self, mark: usize) -> Result<(), Refusal> {
+        self.made.drain(mark..).rev().try_for_each(|path| match self.client.delete(&path) {
+            // Endpoints go with their Service.
+            Err(refusal) if refusal.code == 404 => Ok(()),
+            deleted => deleted,
+        })
+    }
+
     /// Deletes all that was put: Services hold ports and addresses of the whole cluster.
-    pub(crate) fn clear(self) -> Result<(), Refusal> {
-        self.made.iter().rev().try_for_each(|path| self.client.delete(path))
+    pub(crate) fn clear(mut self) -> Result<(), Refusal> {
+        self.back_to(0)
     }
 
     fn make_namespace(&mut self, placed: &Value) -> Result<(), Refusal> {

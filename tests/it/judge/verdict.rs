@@ -114,7 +114,7 @@ fn may_be_made_again(resource: &Resource, unsafe_fixes: bool) -> bool {
 }
 
 /// A refusal is an answer; a request that the server could not work on is none.
-fn answered(result: Result<(), Refusal>) -> Result<Result<(), Refusal>, Refusal> {
+pub(super) fn answered(result: Result<(), Refusal>) -> Result<Result<(), Refusal>, Refusal> {
     match result {
         Err(refusal) if !refusal.is_answer() => Err(refusal),
         result => Ok(result),
@@ -140,7 +140,7 @@ impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
             f,
-            "the judge: {} cases, {} resources accepted, {} of them changed",
+            "the judge: {} cases, {} resources accepted, {} changed or new",
             self.cases, self.accepted, self.changed
         )?;
         writeln!(f, "not judged: {} documents that are no resource; kinds that no server of ours has:", self.others)?;

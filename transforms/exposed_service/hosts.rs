@@ -1,0 +1,102 @@
+//! The public names of exposed Services: from the manifests or the configuration, never invented.
+
+use std::collections::BTreeSet;
+
+use super::candidate::Candidate;
+use crate::config::is_host;
+use crate::manifest::{Inventory, RouteKind};
+
+/// The annotation that gives a Service its public names.
+const OWN: &str = "meshfix.dev/host";
+
+/// The annotation by which external-dns publishes a Service's address.
+pub(super) const EXTERNAL_DNS: &str = "external-dns.alpha.kubernetes.io/hostname";
+
+/// The public names of a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Hosts {
+    /// These.
+    Known {
+        /// In order.
+        names: Vec<String>,
+        /// Where they come from, for people.
+        from: String,
+    },
+    /// None, and what to do.
+    Missing(String),
+}
+
+/// Gives each candidate its public names.
+pub(super) fn fill(inventory: &Inventory<'_>, candidates: &mut [Candidate<'_>]) {
+    let options = &inventory.options().exposed_service;
+    for candidate in candidates.iter_mut() {
+        candidate.hosts = own(inventory, candidate);
+    }
+    let waiting: Vec<usize> = (0..candidates.len()).filter(|i| is_missing(&candidates[*i])).collect();
+    if options.hosts.is_empty() {
+        return;
+    }
+    let number = waiting.len();
+    for i in waiting {
+        candidates[i].hosts = if number == 1 {
+            Hosts::Known { names: options.hosts.clone(), from: "`rules.exposed-service.hosts`".to_owned() }
+        } else {
+            Hosts::Missing(format!(
+                "{number} Services would share `rules.exposed-service.hosts`: give each its own name by the annotation `{OWN}` or `hostTemplate`"
+            ))
+        };
+    }
+}
+
+fn is_missing(candidate: &Candidate<'_>) -> bool {
+    matches!(candidate.hosts, Hosts::Missing(_))
+}
+
+/// The names that a Service has by itself or by the template.
+fn own(inventory: &Inventory<'_>, candidate: &Candidate<'_>) -> Hosts {
+    for annotation in [OWN, EXTERNAL_DNS] {
+        let names = list(candidate.annotation(annotation));
+        if !names.is_empty() {
+            return known(names, format!("its annotation `{annotation}`"));
+        }
+    }
+    let ingresses = inventory.routes_to(candidate.id);
+    let ingresses = ingresses.iter().filter(|route| route.kind == RouteKind::Ingress && route.is_certain);
+    let names: BTreeSet<String> = ingresses
+        .flat_map(|route| route.hosts())
+        .filter_map(|host| host.text())
+        .filter(|host| !host.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if !names.is_empty() {
+        return known(names.into_iter().collect(), "an Ingress".to_owned());
+    }
+    let Some(template) = &inventory.options().exposed_service.host_template else {
+        return Hosts::Missing(format!(
+            "give it a public name, by the annotation `{OWN}` or by `rules.exposed-service.hostTemplate`, and meshfix writes the Gateway and the route"
+        ));
+    };
+    match candidate.fill(template) {
+        Some(name) => known(vec![name], "`rules.exposed-service.hostTemplate`".to_owned()),
+        None => Hosts::Missing(format!(
+            "its namespace is not known, which `hostTemplate: {template}` needs: write it, or give a name by the annotation `{OWN}`"
+        )),
+    }
+}
+
+fn known(names: Vec<String>, from: String) -> Hosts {
+    match names.iter().find(|name| !is_host(name)) {
+        Some(name) => Hosts::Missing(format!("`{name}` from {from} is no public name that a Gateway takes")),
+        None => Hosts::Known { names, from },
+    }
+}
+
+fn list(text: &str) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in text.split(',').map(|name| name.trim().trim_end_matches('.')).filter(|name| !name.is_empty()) {
+        if !names.iter().any(|have| have == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}

@@ -1,0 +1,309 @@
+//! What is done for each exposed Service, with all the others in view.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::candidate::Candidate;
+use super::hosts::Hosts;
+use super::opening::{self, Fate, Opening, Way, hosts_of};
+use super::{cut_over, gateway, gateway_api, istio, selector, source_ranges};
+use crate::config::{GatewayApi, GatewayMode, Version};
+use crate::manifest::{Field, ResourceId};
+use crate::rule::{Change, Context};
+
+/// The longest name of a resource or a port.
+const LONGEST: usize = 63;
+
+/// All exposed Services, and what they would take from each other.
+pub(super) struct World<'a> {
+    pub(super) cx: &'a Context<'a>,
+    fates: HashMap<ResourceId, Vec<Fate<'a>>>,
+}
+
+/// What is done for a Service.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) change: Change,
+    /// What the change does, each part as an order.
+    pub(super) done: Vec<String>,
+    /// What stays as it is, and why.
+    pub(super) left: Vec<String>,
+    /// Why nothing can be done.
+    pub(super) missing: Option<Missing>,
+}
+
+/// Why nothing can be done for a Service.
+pub(super) enum Missing {
+    /// Nobody knows its public name or its gateway: the rest can be shown.
+    Known(String),
+    /// It must not, or can't, be exposed as it is.
+    Refused(String),
+}
+
+pub(super) fn plan(world: &World<'_>, candidate: &Candidate<'_>) -> Plan {
+    let mut plan = Plan::default();
+    match fill(world, candidate, &mut plan) {
+        Ok(()) => plan,
+        Err(missing) => Plan { missing: Some(missing), ..Plan::default() },
+    }
+}
+
+fn fill(world: &World<'_>, candidate: &Candidate<'_>, plan: &mut Plan) -> Result<(), Missing> {
+    let fates = world.fates(candidate);
+    let openings: Vec<Opening<'_>> = fates
+        .iter()
+        .filter_map(|fate| match fate {
+            Fate::Opens(opening) => Some(*opening),
+            _ => None,
+        })
+        .collect();
+    let stays: Vec<&String> = fates
+        .iter()
+        .filter_map(|fate| match fate {
+            Fate::Stays(reason) => Some(reason),
+            _ => None,
+        })
+        .collect();
+    if openings.is_empty() && !fates.iter().any(|fate| matches!(fate, Fate::Exposed)) {
+        let reasons: Vec<&str> = stays.iter().map(|reason| reason.as_str()).collect();
+        let reason = if reasons.is_empty() { "it has no ports".to_owned() } else { reasons.join("; ") };
+        return Err(Missing::Refused(reason));
+    }
+    let ranges = source_ranges::read(candidate);
+    source_ranges::check(world, &ranges).map_err(Missing::Refused)?;
+    if !openings.is_empty() {
+        open(world, candidate, &openings, &ranges, plan)?;
+    }
+    let kept = stays.len();
+    plan.left.extend(stays.into_iter().cloned());
+    cut_over::add(world, candidate, &ranges, kept, plan);
+    Ok(())
+}
+
+/// Gateway and routes for the ports that have none.
+fn open(
+    world: &World<'_>,
+    candidate: &Candidate<'_>,
+    openings: &[Opening<'_>],
+    ranges: &[Field<'_>],
+    plan: &mut Plan,
+) -> Result<(), Missing> {
+    let inventory = world.cx.inventory;
+    if let Some(kustomization) = inventory.renamer(candidate.id) {
+        return Err(Missing::Refused(format!(
+            "{} gives it another name, which no route written here would follow: expose it there",
+            inventory.file_name(kustomization)
+        )));
+    }
+    let hosts = match &candidate.hosts {
+        Hosts::Known { names, .. } => names,
+        Hosts::Missing(what) => return Err(Missing::Known(what.clone())),
+    };
+    match world.cx.options.exposed_service.api {
+        GatewayApi::Istio => {
+            let selector = selector::find(inventory).map_err(Missing::Known)?;
+            istio::open(world, candidate, &selector, openings, hosts, plan).map_err(Missing::Refused)?;
+            source_ranges::add(world, candidate, &selector, openings, hosts, ranges, plan).map_err(Missing::Refused)?;
+            plan.left.extend(gateway::closed_ports(world, &selector, openings));
+            plan.left.extend(istio::left_behind(world, candidate));
+            Ok(())
+        }
+        GatewayApi::GatewayApi if !ranges.is_empty() => Err(Missing::Refused(
+            "refused: its `loadBalancerSourceRanges` would be lost, and with `api: gateway-api` no policy takes their place".to_owned(),
+        )),
+        GatewayApi::GatewayApi => {
+            gateway_api::open(world, candidate, openings, hosts, plan).map_err(Missing::Refused)
+        }
+    }
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(cx: &'a Context<'a>, candidates: &[Candidate<'a>]) -> Self {
+        let fates = candidates.iter().map(|candidate| (candidate.id, opening::fates(cx, candidate))).collect();
+        let mut world = World { cx, fates };
+        world.part(candidates);
+        world
+    }
+
+    pub(super) fn fates(&self, candidate: &Candidate<'_>) -> &[Fate<'a>] {
+        self.fates.get(&candidate.id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Takes the openings away that two Services would take from each other: a port that is passed on by its number,
+    /// and one public name on one port. Copies of one Service in several folders never meet.
+    fn part(&mut self, candidates: &[Candidate<'a>]) {
+        let mut takers: BTreeMap<(u16, String), Vec<&Candidate<'a>>> = BTreeMap::new();
+        for candidate in candidates {
+            for fate in self.fates(candidate) {
+                let Fate::Opens(opening) = fate else { continue };
+                for key in keys(candidate, *opening) {
+                    takers.entry(key).or_default().push(candidate);
+                }
+            }
+        }
+        for candidate in candidates {
+            let own = (&candidate.namespace, &candidate.name);
+            let other = |key: &(u16, String)| {
+                let others = takers.get(key).into_iter().flatten();
+                others.filter(|other| (&other.namespace, &other.name) != own).map(|other| other.name.clone()).next()
+            };
+            let Some(fates) = self.fates.get_mut(&candidate.id) else { continue };
+            for fate in fates {
+                let Fate::Opens(opening) = fate else { continue };
+                let port = opening.port.number().unwrap_or_default();
+                let by_number = (opening.number, String::new());
+                let taken = match opening.way {
+                    Way::Tcp => other(&by_number).map(|other| {
+                        let map = opening::map_key(candidate, opening.port);
+                        format!("Service `{other}` needs port {} of the gateway too, and TCP has nothing else to tell them by: give one of them another port, `rules.exposed-service.portMap: {{\"{map}\": <port>}}`", opening.number)
+                    }),
+                    _ => keys(candidate, *opening).into_iter().find_map(|key| {
+                        let other = other(&key)?;
+                        Some(if key.1.is_empty() {
+                            format!("Service `{other}` needs port {} of the gateway for TCP", opening.number)
+                        } else {
+                            format!("`{}` would lead to Service `{other}` as well: give each its own name", key.1)
+                        })
+                    }),
+                };
+                if let Some(reason) = taken {
+                    *fate = Fate::Stays(format!("port {port}: {reason}"));
+                }
+            }
+        }
+    }
+
+    /// The version of Istio's networking API that the mesh has.
+    pub(super) fn networking(&self) -> &'static str {
+        let is_old = self.cx.options.istio_version.is_some_and(|version| version < Version(1, 22));
+        if is_old { "networking.istio.io/v1beta1" } else { "networking.istio.io/v1" }
+    }
+
+    /// The file of a Service's own new resources.
+    pub(super) fn file_of(&self, candidate: &Candidate<'_>) -> String {
+        let template = self.cx.options.exposed_service.output_file.as_deref().unwrap_or("{service}-external.yaml");
+        template
+            .replace("{service}", &candidate.name)
+            .replace("{namespace}", candidate.namespace.as_deref().unwrap_or("default"))
+    }
+
+    /// The namespace and the name of a new Gateway for a Service.
+    ///
+    /// # Errors
+    /// When a kustomization would move it.
+    pub(super) fn new_gateway(&self, candidate: &Candidate<'_>) -> Result<(Option<String>, String), String> {
+        let options = &self.cx.options.exposed_service;
+        let namespace = match &options.gateway_namespace {
+            Some(namespace) if candidate.namespace.as_ref() != Some(namespace) => {
+                self.check_namespace(candidate, namespace)?;
+                Some(namespace.clone())
+            }
+            _ => candidate.written_namespace.clone(),
+        };
+        // A kustomization's namespace is not written, and names it all the same.
+        let known = namespace.as_ref().or(candidate.namespace.as_ref());
+        let name = match (&options.gateway_name, &options.mode, known) {
+            (Some(name), ..) => name.clone(),
+            (None, GatewayMode::PerService, _) | (None, _, None) => format!("{}-gateway", candidate.name),
+            (None, _, Some(namespace)) => format!("{namespace}-gateway"),
+        };
+        Ok((namespace, bounded(&name)))
+    }
+
+    /// Refuses a new resource in another namespace than that of the Service, where a kustomization sets it for all.
+    ///
+    /// # Errors
+    /// The kustomization.
+    pub(super) fn check_namespace(&self, candidate: &Candidate<'_>, namespace: &str) -> Result<(), String> {
+        let inventory = self.cx.inventory;
+        let moves = inventory.placements(candidate.id).iter().find_map(|place| {
+            let kustomization = place.kustomization?;
+            (place.namespace.as_ref() != candidate.written_namespace.as_ref()).then_some(kustomization)
+        });
+        match moves {
+            Some(file) => Err(format!(
+                "{} sets the namespace of all its resources, and one of them would have to be in `{namespace}`: use `mode: existing:{namespace}/<name>`",
+                inventory.file_name(file)
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// True when a gateway may be for the Service: no other copy of the Service is nearer to it, and both say which
+    /// namespaces they are in, or come together.
+    pub(super) fn belongs_together(&self, candidate: &Candidate<'_>, gateway: ResourceId) -> bool {
+        let inventory = self.cx.inventory;
+        let named = inventory.services_named(&candidate.name).iter().copied();
+        let copies: Vec<ResourceId> = named.filter(|id| inventory.share_a_namespace(*id, candidate.id)).collect();
+        let is_nearest = copies.len() == 1 || inventory.nearest(gateway, &copies).contains(&candidate.id);
+        let known = inventory.resource(gateway).name.namespace.is_some();
+        is_nearest && (known || self.stands_beside(candidate, gateway))
+    }
+
+    /// True when both lie in one folder, or one kustomization deploys both.
+    pub(super) fn stands_beside(&self, candidate: &Candidate<'_>, other: ResourceId) -> bool {
+        let inventory = self.cx.inventory;
+        let folder = |id: ResourceId| {
+            let name = inventory.file_name(inventory.resource(id).file);
+            name.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned()
+        };
+        let tops = |id: ResourceId| inventory.placements(id).iter().filter_map(|place| place.kustomization);
+        folder(candidate.id) == folder(other) || tops(candidate.id).any(|top| tops(other).any(|there| there == top))
+    }
+
+    /// The Gateway of this name, if the input has it.
+    pub(super) fn named_gateway(
+        &self,
+        candidate: &Candidate<'_>,
+        group: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Option<ResourceId> {
+        let inventory = self.cx.inventory;
+        let is_there = |id: &ResourceId| {
+            let places = inventory.placements(*id);
+            inventory.resource(*id).name.name == name
+                && places.iter().any(|place| place.namespace.as_deref().is_none_or(|own| own == namespace))
+        };
+        let named: Vec<ResourceId> = inventory.of_kind(group, "Gateway").filter(is_there).collect();
+        inventory.nearest(candidate.id, &named).into_iter().next()
+    }
+
+    /// True when a host of a Gateway's server lets a VirtualService beside the Service have this host.
+    pub(super) fn lets_in(&self, candidate: &Candidate<'_>, gateway: ResourceId, pattern: &str, host: &str) -> bool {
+        let (namespace, pattern) = pattern.split_once('/').unwrap_or(("*", pattern));
+        let own = self.cx.inventory.resource(gateway).name.namespace.as_ref();
+        let from = match namespace {
+            "*" => true,
+            "." => own == candidate.written_namespace.as_ref() || own.is_some() && own == candidate.namespace.as_ref(),
+            other => candidate.namespace.as_deref() == Some(other),
+        };
+        from && covers(pattern, host)
+    }
+}
+
+/// True when one host stands for another: equal, `*`, or `*.` with a shorter end.
+pub(super) fn covers(pattern: &str, host: &str) -> bool {
+    pattern == host
+        || pattern == "*"
+        || pattern.strip_prefix('*').is_some_and(|end| !end.is_empty() && host.ends_with(end))
+}
+
+/// What an opening takes for itself: a public name on a port, and the port as such. HTTP and TLS share a port by names;
+/// a port that is passed on by its number has none.
+fn keys(candidate: &Candidate<'_>, opening: Opening<'_>) -> Vec<(u16, String)> {
+    match opening.way {
+        Way::Tcp => vec![(opening.number, String::new())],
+        _ => hosts_of(candidate).iter().map(|host| (opening.number, host.clone())).collect(),
+    }
+}
+
+/// A name that is not too long: the rest becomes a number that stays the same.
+pub(super) fn bounded(name: &str) -> String {
+    if name.len() <= LONGEST {
+        return name.to_owned();
+    }
+    // FNV-1a, as fingerprints have it.
+    let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let kept = name.get(..LONGEST - 9).unwrap_or_default().trim_end_matches(['-', '.']);
+    format!("{kept}-{hash:08x}")
+}
