@@ -11,8 +11,8 @@ mod rule_keys;
 mod schema;
 mod value;
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 pub use keys::is_host;
 pub use places::{Places, below};

@@ -2,19 +2,25 @@
 //! order of the list is only a tie-break.
 
 mod app_label;
+mod cluster_drift;
 mod dns_ndots;
 mod dns_policy;
 mod envoy_base_id;
 mod exposed_service;
 mod external_name_port;
 mod external_registry;
+mod gateway_conflict;
 mod headless_port;
 mod health_probe;
 mod host_network;
 mod host_port;
+mod https_in_mesh;
 mod init_network;
 mod job_completion;
+mod mesh_retry;
+mod mixed_virtual_service;
 mod node_port_access;
+mod non_mesh_protocol;
 mod non_tcp_port;
 mod pod_ip_access;
 mod pod_labels;
@@ -44,12 +50,18 @@ pub static ALL: &[&dyn Transform] = &[
     &reserved_port::ReservedPort,
     &target_port::TargetPort,
     &headless_port::HeadlessPort,
-    &port_conflict::PortConflict,
     &external_name_port::ExternalNamePort,
     &non_tcp_port::NonTcpPort,
+    &port_protocol::PortProtocol,
+    &port_conflict::PortConflict,
     &app_label::AppLabel,
     &version_label::VersionLabel,
     &envoy_base_id::EnvoyBaseId,
+    &pod_ip_access::PodIpAccess,
+    &node_port_access::NodePortAccess,
+    &https_in_mesh::HttpsInMesh,
+    &non_mesh_protocol::NonMeshProtocol,
+    &external_registry::ExternalRegistry,
     &start_order::StartOrder,
     &init_network::InitNetwork,
     &job_completion::JobCompletion,
@@ -58,11 +70,11 @@ pub static ALL: &[&dyn Transform] = &[
     &probe_rewrite::ProbeRewrite,
     &health_probe::HealthProbe,
     &trace_context::TraceContext,
-    &external_registry::ExternalRegistry,
+    &mesh_retry::MeshRetry,
     &exposed_service::ExposedService,
-    &pod_ip_access::PodIpAccess,
-    &node_port_access::NodePortAccess,
-    &port_protocol::PortProtocol,
+    &mixed_virtual_service::MixedVirtualService,
+    &gateway_conflict::GatewayConflict,
+    &cluster_drift::ClusterDrift,
     &unused_ignore::UnusedIgnore,
     &unexplained_ignore::UnexplainedIgnore,
 ];

@@ -154,8 +154,11 @@ fn with_fix(
     let mut change = Change::default();
     change.splice(field, usage.address.range.clone(), format!("{host}{separator}{number}"));
     let mut consequence =
-        "what gets this address outside the cluster does not know the name, and a `Host` header changes with it"
+        "a program outside the cluster that gets this address does not know the name, and a `Host` header changes with it"
             .to_owned();
+    if !matches!(usage.address.host, Host::Variable(_)) {
+        consequence.push_str("; a node of another cluster would have other pods behind the port");
+    }
     if usage.address.scheme == "https" {
         consequence.push_str("; the certificate must be one for the name");
     }

@@ -1,8 +1,8 @@
 //! By which addresses programs reach others: what workloads are told, and who uses the address that a Service has
 //! outside the cluster.
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -35,10 +35,15 @@ impl AddressUse {
 
     /// True for a setting that tells people and browsers where something is, not this program.
     pub fn is_for_outside(&self) -> bool {
-        let names = key::words(&self.setting);
-        names.iter().any(|word| FOR_OUTSIDE.contains(&word.as_str()))
+        let words = key::words(&self.setting);
+        let joined = words.concat();
+        words.iter().any(|word| FOR_OUTSIDE.contains(&word.as_str()))
+            || IN_BROWSERS.iter().any(|start| joined.starts_with(start))
     }
 }
+
+/// Starts of names whose values build tools write into what browsers run.
+const IN_BROWSERS: &[&str] = &["reactapp", "vueapp", "vite", "ngapp", "expopublic", "gatsby"];
 
 /// Words in names of settings whose addresses are for those outside the cluster.
 const FOR_OUTSIDE: &[&str] = &[

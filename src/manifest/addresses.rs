@@ -1,6 +1,6 @@
 //! Addresses in any text: hosts with their ports, IP addresses and URLs, with the place of each.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 /// A host in a text, with its port where it has one.
@@ -125,7 +125,7 @@ fn address(text: &str, host_range: Range<usize>, host: Host) -> Option<Address> 
         Some(rest) => {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
             let next = |at: usize| rest.as_bytes().get(at).copied();
-            let goes_on = next(digits).is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_@".contains(&byte))
+            let goes_on = next(digits).is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_@$".contains(&byte))
                 || next(digits).is_some_and(|byte| b"-.".contains(&byte))
                     && next(digits + 1).is_some_and(|byte| byte.is_ascii_alphanumeric());
             match rest[..digits].parse::<u16>() {
@@ -240,6 +240,7 @@ mod tests {
             "",
             "plain",
             "a:30000-32767",
+            "$(HOST_IP):3000$(INDEX)",
             "日本10.0.0.5",
         ] {
             assert_eq!(of(text), [], "{text}");

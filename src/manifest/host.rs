@@ -1,5 +1,7 @@
 //! Hosts that Istio's resources name: which Services and ServiceEntries they mean.
 
+use std::collections::HashSet;
+
 use super::field::Field;
 use super::inventory::Inventory;
 use super::resource::ResourceId;
@@ -11,6 +13,10 @@ struct Host {
     service: String,
     namespace: Option<String>,
 }
+
+/// Hosts that the mesh is told of; `*.example.com` covers all that end so.
+#[derive(Debug, Clone, Default)]
+pub struct KnownHosts(HashSet<String>);
 
 impl Inventory<'_> {
     /// The Services that a host in a resource names: by its short name in the resource's own namespace, or with a
@@ -25,25 +31,15 @@ impl Inventory<'_> {
         self.nearest(asker, &named)
     }
 
-    /// True when a Service or a ServiceEntry of the input has this host; `asker` is where it is written.
-    pub fn is_known_host(&self, asker: ResourceId, host: &str) -> bool {
-        // A name without a namespace is no Service's full name.
-        let is_service = self.service_host(host).is_some_and(|host| host.namespace.is_some())
-            && !self.services_of_host(asker, host).is_empty();
-        let host = normal(host);
-        is_service
-            || self.of_kind("networking.istio.io", "ServiceEntry").any(|id| {
-                let hosts = self.root(id).and_then(|root| root.at(&["spec", "hosts"]));
-                hosts
-                    .into_iter()
-                    .flat_map(Field::items)
-                    .filter_map(|field| field.as_str())
-                    .any(|own| covers(own, &host))
-            })
+    /// The hosts of all ServiceEntries.
+    pub fn service_entry_hosts(&self) -> KnownHosts {
+        let hosts = |id: ResourceId| self.root(id)?.at(&["spec", "hosts"]);
+        let lists = self.of_kind("networking.istio.io", "ServiceEntry").filter_map(hosts);
+        KnownHosts(lists.flat_map(Field::items).filter_map(|host| host.as_str()).map(normal).collect())
     }
 
     /// True for the full name of a Service of the cluster.
-    pub fn is_cluster_host(&self, host: &str) -> bool {
+    pub fn is_full_cluster_host(&self, host: &str) -> bool {
         let name = normal(host);
         name.ends_with(".svc") || name.ends_with(&format!(".svc.{}", self.options().cluster_domain))
     }
@@ -67,19 +63,18 @@ fn normal(host: &str) -> String {
     host.trim_end_matches('.').to_ascii_lowercase()
 }
 
-/// True when a host of a ServiceEntry, perhaps with `*` in front, is or holds this one.
-fn covers(own: &str, host: &str) -> bool {
-    let own = normal(own);
-    match own.strip_prefix('*') {
-        Some(rest) => host.len() > rest.len() && host.ends_with(rest),
-        None => own == host,
+impl KnownHosts {
+    /// True when one of them is or covers this host.
+    pub fn has(&self, host: &str) -> bool {
+        let host = normal(host);
+        let covering = host.match_indices('.').map(|(at, _)| format!("*{}", &host[at..]));
+        self.0.contains(&host) || self.0.contains("*") || covering.into_iter().any(|host| self.0.contains(&host))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::{Inventory, SourceFile};
-    use super::covers;
     use crate::config::Options;
 
     #[test]
@@ -113,21 +108,17 @@ spec: {hosts: ['*.example.com', api.example.org]}
         for host in ["db", "web.third", "*", "*.example.com", "web.shop.example.com", "10.0.0.1"] {
             assert!(named(host).is_empty(), "{host}");
         }
-        for (host, known) in [
-            ("web.shop.svc.cluster.local", true),
-            ("web.third.svc.cluster.local", false),
-            ("web", false),
+        let known = inventory.service_entry_hosts();
+        for (host, expected) in [
             ("API.example.org", true),
-            ("pay.example.com", true),
+            ("pay.example.com.", true),
+            ("a.pay.example.com", true),
             ("example.com", false),
+            ("web.shop.svc.cluster.local", false),
         ] {
-            assert_eq!(inventory.is_known_host(ids[2], host), known, "{host}");
+            assert_eq!(known.has(host), expected, "{host}");
         }
-    }
-
-    #[test]
-    fn a_wildcard_covers_what_ends_with_it() {
-        assert!(covers("*", "a.example.com"));
-        assert!(!covers("*.example.com", "example.com"));
+        assert!(inventory.is_full_cluster_host("web.shop.svc.cluster.local"));
+        assert!(!inventory.is_full_cluster_host("pay.example.com"));
     }
 }

@@ -16,6 +16,7 @@ use super::label_users::LabelUsers;
 use super::membership::Membership;
 use super::ownership::Owner;
 use super::ownership::is_proxy_container;
+use super::port_names::PortNameIndex;
 use super::primary_service::KnownApplications;
 use super::resource::{Resource, ResourceId, not_ours};
 use super::routes::RouteIndex;
@@ -76,6 +77,7 @@ pub struct Inventory<'a> {
     pub(super) config_map_index: OnceCell<ConfigMapIndex>,
     pub(super) routes: OnceCell<RouteIndex>,
     pub(super) scrapes: OnceCell<ScrapeIndex>,
+    pub(super) port_names: OnceCell<PortNameIndex>,
     pub(super) api_server_calls: OnceCell<ApiServerCalls>,
     label_users: OnceCell<LabelUsers>,
     namespaces: HashMap<String, Vec<ResourceId>>,
@@ -121,6 +123,7 @@ impl<'a> Inventory<'a> {
             config_map_index: OnceCell::new(),
             routes: OnceCell::new(),
             scrapes: OnceCell::new(),
+            port_names: OnceCell::new(),
             api_server_calls: OnceCell::new(),
             label_users: OnceCell::new(),
             namespaces: HashMap::new(),
@@ -194,6 +197,12 @@ impl<'a> Inventory<'a> {
     /// A resource.
     pub fn resource(&self, id: ResourceId) -> &Resource {
         &self.resources[id.0 as usize]
+    }
+
+    /// The resources of a file.
+    pub(super) fn of_file(&self, file: FileId) -> impl Iterator<Item = ResourceId> + use<> {
+        let before = |end: FileId| self.resources.partition_point(|one| one.file < end) as u32;
+        (before(file)..before(FileId(file.0 + 1))).map(ResourceId)
     }
 
     /// The resource that a node is part of; `None` for what stands around the resources of a list.

@@ -64,12 +64,11 @@ impl Inventory<'_> {
         let files: BTreeSet<FileId> = self.kustomizations.patch_files(*file).collect();
         let is_patch = |patch: &ResourceId| {
             let Resource { name: own, file: from, .. } = self.resource(*patch);
-            files.contains(from)
-                && own.kind == name.kind
+            own.kind == name.kind
                 && self.kustomizations.patches(*from, &own.name, &name.kind, *file, &name.name)
                 && self.root(*patch).is_some_and(&holds)
         };
-        let patches = self.ids().filter(|_| !files.is_empty()).filter(is_patch).map(|patch| self.resource(patch).file);
+        let patches = files.iter().filter(|patch| self.of_file(**patch).any(|id| is_patch(&id))).copied();
         let inline = self.kustomizations.inline_patches(*file);
         let inline = inline.filter(|(_, texts)| texts.iter().any(|text| text_holds(text))).map(|(file, _)| file);
         patches.chain(inline).collect()
@@ -107,6 +106,24 @@ impl Inventory<'_> {
     pub(super) fn kustomizations_change(&self, id: ResourceId, fields: &[&str]) -> bool {
         self.kustomizations.may_patch(self.resource(id).file, fields)
             || self.added_labels(id).any(|(_, label)| label.to_selectors)
+    }
+
+    /// True when a kustomize patch may change one of these fields of the resource's `spec`, seen or not; a label that
+    /// a kustomization adds to selectors changes `selector`.
+    pub fn may_spec_be_patched(&self, id: ResourceId, fields: &[&str]) -> bool {
+        let holds = |patch: Field<'_>| {
+            let spec = patch.get("spec");
+            let has = |field: &&str| spec.is_some_and(|spec| spec.get(field).is_some());
+            patch.get("$patch").is_some()
+                || spec.is_some_and(|spec| spec.get("$patch").is_some())
+                || fields.iter().any(has)
+        };
+        // An operation on the whole `spec` names none of its fields.
+        let is_whole = |line: &str| line.trim_end().trim_end_matches(['"', '\'', ',', '}']).ends_with("/spec");
+        let text_holds = |text: &str| fields.iter().any(|field| text.contains(field)) || text.lines().any(is_whole);
+        fields.contains(&"selector") && self.added_labels(id).any(|(_, label)| label.to_selectors)
+            || self.may_be_changed_unseen(id)
+            || !self.patches_with(id, holds, text_holds).is_empty()
     }
 
     /// True when something may change the resource that is no patch of it and was not read.

@@ -25,21 +25,12 @@ const COLUMNS: [&str; 5] = ["fixed", "--write", "--unsafe", "person", "notes"];
 
 /// The column of a finding.
 fn column(view: &View<'_>, reported: &Reported) -> usize {
-    let is_open = matches!(reported.status, Status::Manual | Status::Refused(_));
-    match reported.need(view.written) {
-        Need::Nothing if reported.status == Status::Applied && view.written => 0,
-        Need::Write => 1,
-        Need::Unsafe => 2,
-        Need::Person => 3,
-        // A fix of advice has a column of its own no less than others.
-        Need::Nothing if !is_open => {
-            if reported.is_safe() {
-                1
-            } else {
-                2
-            }
-        }
-        Need::Nothing => 4,
+    match reported.status {
+        Status::Applied if view.written => 0,
+        Status::Applied if reported.is_safe() => 1,
+        Status::Applied | Status::NeedsUnsafe => 2,
+        Status::Manual | Status::Refused(_) if reported.finding.level > Level::Info => 3,
+        Status::Manual | Status::Refused(_) => 4,
     }
 }
 
@@ -76,21 +67,7 @@ pub fn table(view: &View<'_>, all: bool, layout: Layout) -> String {
         return String::new();
     }
     let need = |subject: &Subject| subject.need(outcome, view.written);
-    let mut out = painted("readiness", layout.paint.map(Paint::bold));
-    let left_out = transforms::ALL.iter().filter(|rule| !readiness.rules.contains(&rule.meta().name)).count();
-    let part = if left_out > 0 { format!(", by {} only", count(readiness.rules.len(), "rule")) } else { String::new() };
-    let _ = writeln!(out, " of {}{part}", count(readiness.workloads.len(), "workload"));
-    let numbers = NEEDS.map(|wanted| readiness.workloads.iter().filter(|subject| need(subject) == wanted).count());
-    let digits = numbers.iter().max().map_or(0, |most| most.to_string().len());
-    let is_shown = |(number, wanted): &(usize, Option<Need>)| *number > 0 || *wanted == Some(Need::Nothing);
-    for (number, wanted) in numbers.into_iter().zip(NEEDS).filter(is_shown) {
-        let heading =
-            if number == 1 { heading(wanted).replace("need a", "needs a") } else { heading(wanted).to_owned() };
-        let _ = writeln!(out, "{GAP}{number:>digits$} {heading}");
-        if wanted == Some(Need::Unsafe) && hidden(view) > 0 {
-            let _ = writeln!(out, "{GAP}{:digits$} ({} of them looked at only in part until then)", "", hidden(view));
-        }
-    }
+    let mut out = head(view, layout);
     out.push('\n');
     rules(&mut out, view, layout);
     let mut names: HashMap<String, usize> = HashMap::new();
@@ -112,7 +89,31 @@ pub fn table(view: &View<'_>, all: bool, layout: Layout) -> String {
     section(&mut out, "other resources", &rows, all, layout);
     let rows: Vec<_> =
         mesh(view).into_iter().map(|rule| (rule.to_owned(), vec!["one setting decides".to_owned()])).collect();
-    section(&mut out, "the mesh itself", &rows, all, layout);
+    section(&mut out, "the mesh", &rows, all, layout);
+    out
+}
+
+/// How many workloads there are, and how many of them wait for what.
+fn head(view: &View<'_>, layout: Layout) -> String {
+    let readiness = &view.outcome.readiness;
+    let mut out = painted("readiness", layout.paint.map(Paint::bold));
+    let all = transforms::ALL.len();
+    let ran = transforms::ALL.iter().filter(|rule| readiness.rules.contains(&rule.meta().name)).count();
+    let part = if ran < all { format!(", by {ran} of {all} rules") } else { String::new() };
+    let _ = writeln!(out, " of {}{part}", count(readiness.workloads.len(), "workload"));
+    let numbers = NEEDS.map(|wanted| {
+        readiness.workloads.iter().filter(|subject| subject.need(view.outcome, view.written) == wanted).count()
+    });
+    let digits = numbers.iter().max().map_or(0, |most| most.to_string().len());
+    let is_shown = |(number, wanted): &(usize, Option<Need>)| *number > 0 || *wanted == Some(Need::Nothing);
+    for (number, wanted) in numbers.into_iter().zip(NEEDS).filter(is_shown) {
+        let heading =
+            if number == 1 { heading(wanted).replace("need a", "needs a") } else { heading(wanted).to_owned() };
+        let _ = writeln!(out, "{GAP}{number:>digits$} {heading}");
+        if wanted == Some(Need::Unsafe) && hidden(view) > 0 {
+            let _ = writeln!(out, "{GAP}{:digits$} ({} of them looked at only in part until then)", "", hidden(view));
+        }
+    }
     out
 }
 
@@ -191,7 +192,6 @@ fn mesh(view: &View<'_>) -> Vec<&'static str> {
     let findings = view.outcome.readiness.mesh.iter().map(|i| &view.outcome.findings[*i].finding);
     let mut rules: Vec<&str> =
         findings.filter(|finding| finding.level > Level::Info).map(|finding| finding.rule).collect();
-    rules.dedup();
     rules.sort_unstable();
     rules.dedup();
     rules

@@ -6,8 +6,10 @@ mod crds;
 mod creation;
 mod engine;
 mod fixtures;
+mod istio_analyzers;
 mod judge;
 mod programs;
+mod protocols;
 mod repositories;
 mod shared;
 mod suites;
@@ -24,7 +26,9 @@ fn main() -> std::process::ExitCode {
         creation::trials(),
         engine::trials(),
         fixtures::trials(),
+        istio_analyzers::trials(),
         judge::trials(),
+        protocols::trials(),
         suites::trials(),
         user_transforms::trials(),
         vendor_specification::trials(),

@@ -5,7 +5,7 @@ use super::hosts::EXTERNAL_DNS;
 use super::plan::{Plan, World};
 use super::source_ranges;
 use crate::config::Cutover;
-use crate::manifest::{Field, RouteKind};
+use crate::manifest::{Detour, Field, RouteKind};
 
 /// Fields of a Service's `spec` that only its old type may have (validation of the API server).
 const FIELDS: &[&str] = &[
@@ -29,7 +29,8 @@ const CLOUD: &[&str] = &[
 ];
 
 /// Adds the cut-over to the plan, or what keeps the Service from it.
-pub(super) fn add(world: &World<'_>, candidate: &Candidate<'_>, ranges: &[Field<'_>], plan: &mut Plan) {
+/// `kept` are ports without a way through a gateway.
+pub(super) fn add(world: &World<'_>, candidate: &Candidate<'_>, ranges: &[Field<'_>], kept: usize, plan: &mut Plan) {
     let options = &world.cx.options.exposed_service;
     if !candidate.kind.is_cut_over(options.cutover) {
         plan.left.push(match options.cutover {
@@ -38,13 +39,13 @@ pub(super) fn add(world: &World<'_>, candidate: &Candidate<'_>, ranges: &[Field<
         });
         return;
     }
-    let kept = plan.left.iter().any(|reason| reason.starts_with("port "));
     if let Some(reason) = blocker(world, candidate) {
         plan.left.push(format!("it stays a {}: {reason}", candidate.kind.word()));
         return;
     }
-    if kept {
-        plan.left.push(format!("it stays a {} for these ports", candidate.kind.word()));
+    if kept > 0 {
+        let them = if kept == 1 { "this port" } else { "these ports" };
+        plan.left.push(format!("it stays a {} for {them}", candidate.kind.word()));
         return;
     }
     let change = &mut plan.change;
@@ -101,6 +102,14 @@ fn blocker(world: &World<'_>, candidate: &Candidate<'_>) -> Option<String> {
             "external-dns would take its name `{}` away; move the annotation to the gateway's Service first",
             candidate.annotation(EXTERNAL_DNS)
         ));
+    }
+    if let Some(client) = inventory
+        .node_port_clients(candidate.id)
+        .iter()
+        .find(|client| client.detour == Detour::NodePort || candidate.kind == Exposure::LoadBalancer)
+    {
+        let workload = &inventory.resource(client.workload).name;
+        return Some(format!("{workload} uses its address from outside; give it the Service's name first"));
     }
     let needs_node_port = |class: &str| matches!(class, "gce" | "gce-internal" | "alb");
     let routes = inventory.routes_to(candidate.id);

@@ -245,6 +245,20 @@ fn home(world: &World<'_>, candidate: &Candidate<'_>, selector: &Selector) -> Re
     })
 }
 
+/// Ports that the gateway's own Service must have: all but the usual ones, and those that it has in the files.
+pub(super) fn closed_ports(world: &World<'_>, selector: &Selector, openings: &[Opening<'_>]) -> Option<String> {
+    let options = &world.cx.options.exposed_service;
+    let is_usual = |number: u16| number == options.http_port || number == options.https_port;
+    let is_open = |number: u16| selector::target_port(world.cx.inventory, selector, number).is_some();
+    let closed: Vec<String> = openings
+        .iter()
+        .map(|opening| opening.number)
+        .filter(|number| !is_usual(*number) && !is_open(*number))
+        .map(|number| number.to_string())
+        .collect();
+    (!closed.is_empty()).then(|| format!("the gateway's own Service needs port {} too", closed.join(" and ")))
+}
+
 /// Adds servers to a Gateway, or hosts to those that it has.
 fn widen(
     world: &World<'_>,

@@ -128,6 +128,19 @@ fn internal_rules<'w>(world: &World<'w>, candidate: &Candidate<'_>) -> Vec<Field
     rules
 }
 
+/// What the Service's own VirtualService does that the gateway's side does not.
+pub(super) fn left_behind(world: &World<'_>, candidate: &Candidate<'_>) -> Option<String> {
+    let rules = internal_rules(world, candidate);
+    let id = rules.first()?.id();
+    let own = world.cx.inventory.enclosing(id)?;
+    (!is_simple(world, candidate)).then(|| {
+        format!(
+            "the rules of {} are for calls inside the mesh: copy those that clients from outside need",
+            world.cx.inventory.resource(own).name
+        )
+    })
+}
+
 /// True for one rule without conditions, which splits traffic over this Service's subsets.
 fn is_simple(world: &World<'_>, candidate: &Candidate<'_>) -> bool {
     let rules = internal_rules(world, candidate);

@@ -14,7 +14,7 @@ mod source_ranges;
 
 use candidate::Candidate;
 use hosts::Hosts;
-use plan::{Plan, World};
+use plan::{Missing, Plan, World};
 
 use crate::config::Cutover;
 use crate::rule::{Context, Finding, Fix, Level, Meta, Safety, Transform};
@@ -72,12 +72,16 @@ fn finding(world: &World<'_>, candidate: &Candidate<'_>) -> Finding {
     let finding = Finding::of(&ExposedService::META, cx.inventory, candidate.id, candidate.at, message);
     let Plan { change, done, left, missing } = plan::plan(world, candidate);
     let why = "clients from outside come in plain text, past routes, policies and certificates of the gateway";
-    if let Some(missing) = missing {
-        let finding = finding.help(format!("{why}; {missing}"));
-        return match istio::snippet(world, candidate) {
-            Some(snippet) => finding.snippet(snippet),
-            None => finding,
-        };
+    match missing {
+        Some(Missing::Refused(reason)) => return finding.help(format!("{why}; {reason}")),
+        Some(Missing::Known(missing)) => {
+            let finding = finding.help(format!("{why}; {missing}"));
+            return match istio::snippet(world, candidate) {
+                Some(snippet) => finding.snippet(snippet),
+                None => finding,
+            };
+        }
+        None => {}
     }
     let left = left.join("; ");
     if done.is_empty() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::candidate::Candidate;
 use super::hosts::Hosts;
 use super::opening::{self, Fate, Opening, Way, hosts_of};
-use super::{cut_over, gateway_api, istio, selector, source_ranges};
+use super::{cut_over, gateway, gateway_api, istio, selector, source_ranges};
 use crate::config::{GatewayApi, GatewayMode, Version};
 use crate::manifest::{Field, ResourceId};
 use crate::rule::{Change, Context};
@@ -27,8 +27,16 @@ pub(super) struct Plan {
     pub(super) done: Vec<String>,
     /// What stays as it is, and why.
     pub(super) left: Vec<String>,
-    /// Why nothing can be done, and what is missing.
-    pub(super) missing: Option<String>,
+    /// Why nothing can be done.
+    pub(super) missing: Option<Missing>,
+}
+
+/// Why nothing can be done for a Service.
+pub(super) enum Missing {
+    /// Nobody knows its public name or its gateway: the rest can be shown.
+    Known(String),
+    /// It must not, or can't, be exposed as it is.
+    Refused(String),
 }
 
 pub(super) fn plan(world: &World<'_>, candidate: &Candidate<'_>) -> Plan {
@@ -39,7 +47,7 @@ pub(super) fn plan(world: &World<'_>, candidate: &Candidate<'_>) -> Plan {
     }
 }
 
-fn fill(world: &World<'_>, candidate: &Candidate<'_>, plan: &mut Plan) -> Result<(), String> {
+fn fill(world: &World<'_>, candidate: &Candidate<'_>, plan: &mut Plan) -> Result<(), Missing> {
     let fates = world.fates(candidate);
     let openings: Vec<Opening<'_>> = fates
         .iter()
@@ -57,15 +65,17 @@ fn fill(world: &World<'_>, candidate: &Candidate<'_>, plan: &mut Plan) -> Result
         .collect();
     if openings.is_empty() && !fates.iter().any(|fate| matches!(fate, Fate::Exposed)) {
         let reasons: Vec<&str> = stays.iter().map(|reason| reason.as_str()).collect();
-        return Err(if reasons.is_empty() { "it has no ports".to_owned() } else { reasons.join("; ") });
+        let reason = if reasons.is_empty() { "it has no ports".to_owned() } else { reasons.join("; ") };
+        return Err(Missing::Refused(reason));
     }
     let ranges = source_ranges::read(candidate);
-    source_ranges::check(world, &ranges)?;
+    source_ranges::check(world, &ranges).map_err(Missing::Refused)?;
     if !openings.is_empty() {
         open(world, candidate, &openings, &ranges, plan)?;
     }
+    let kept = stays.len();
     plan.left.extend(stays.into_iter().cloned());
-    cut_over::add(world, candidate, &ranges, plan);
+    cut_over::add(world, candidate, &ranges, kept, plan);
     Ok(())
 }
 
@@ -76,28 +86,33 @@ fn open(
     openings: &[Opening<'_>],
     ranges: &[Field<'_>],
     plan: &mut Plan,
-) -> Result<(), String> {
+) -> Result<(), Missing> {
     let inventory = world.cx.inventory;
     if let Some(kustomization) = inventory.renamer(candidate.id) {
-        return Err(format!(
+        return Err(Missing::Refused(format!(
             "{} gives it another name, which no route written here would follow: expose it there",
             inventory.file_name(kustomization)
-        ));
+        )));
     }
     let hosts = match &candidate.hosts {
         Hosts::Known { names, .. } => names,
-        Hosts::Missing(what) => return Err(what.clone()),
+        Hosts::Missing(what) => return Err(Missing::Known(what.clone())),
     };
     match world.cx.options.exposed_service.api {
         GatewayApi::Istio => {
-            let selector = selector::find(inventory)?;
-            istio::open(world, candidate, &selector, openings, hosts, plan)?;
-            source_ranges::add(world, candidate, &selector, openings, hosts, ranges, plan)
+            let selector = selector::find(inventory).map_err(Missing::Known)?;
+            istio::open(world, candidate, &selector, openings, hosts, plan).map_err(Missing::Refused)?;
+            source_ranges::add(world, candidate, &selector, openings, hosts, ranges, plan).map_err(Missing::Refused)?;
+            plan.left.extend(gateway::closed_ports(world, &selector, openings));
+            plan.left.extend(istio::left_behind(world, candidate));
+            Ok(())
         }
-        GatewayApi::GatewayApi if !ranges.is_empty() => Err(
+        GatewayApi::GatewayApi if !ranges.is_empty() => Err(Missing::Refused(
             "refused: its `loadBalancerSourceRanges` would be lost, and with `api: gateway-api` no policy takes their place".to_owned(),
-        ),
-        GatewayApi::GatewayApi => gateway_api::open(world, candidate, openings, hosts, plan),
+        )),
+        GatewayApi::GatewayApi => {
+            gateway_api::open(world, candidate, openings, hosts, plan).map_err(Missing::Refused)
+        }
     }
 }
 
@@ -184,7 +199,9 @@ impl<'a> World<'a> {
             }
             _ => candidate.written_namespace.clone(),
         };
-        let name = match (&options.gateway_name, &options.mode, &namespace) {
+        // A kustomization's namespace is not written, and names it all the same.
+        let known = namespace.as_ref().or(candidate.namespace.as_ref());
+        let name = match (&options.gateway_name, &options.mode, known) {
             (Some(name), ..) => name.clone(),
             (None, GatewayMode::PerService, _) | (None, _, None) => format!("{}-gateway", candidate.name),
             (None, _, Some(namespace)) => format!("{namespace}-gateway"),

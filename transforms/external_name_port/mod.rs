@@ -1,7 +1,7 @@
 mod ports;
 mod routes;
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use crate::config::Version;
 use crate::manifest::{Field, ResourceId, ServicePort};

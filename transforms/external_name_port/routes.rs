@@ -1,25 +1,45 @@
 //! DestinationRules and VirtualServices that name a Service of `type: ExternalName`.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 
 use super::{ExternalNamePort, service_entry, target};
-use crate::manifest::{Field, ResourceId};
+use crate::manifest::{Field, KnownHosts, ResourceId};
 use crate::rule::{Context, Finding, Level};
 
 const GROUP: &str = "networking.istio.io";
 
 pub(super) fn check(cx: &Context<'_>, findings: &mut Vec<Finding>) {
+    let known = Known { cx, outside: OnceCell::new() };
     for id in cx.inventory.of_kind(GROUP, "DestinationRule") {
         let host = cx.inventory.root(id).and_then(|root| root.at(&["spec", "host"]));
-        findings.extend(host.and_then(|host| destination_rule(cx, id, host)));
+        findings.extend(host.and_then(|host| destination_rule(&known, id, host)));
     }
     for id in cx.inventory.of_kind(GROUP, "VirtualService") {
         let Some(spec) = cx.inventory.root(id).and_then(|root| root.get("spec")) else { continue };
         // One word for each Service, however many routes lead to it.
-        let mut known = HashSet::new();
+        let (mut names, mut services) = (HashSet::new(), HashSet::new());
         for host in destinations(spec) {
-            findings.extend(route(cx, id, host, &mut known));
+            let alias = host.text().filter(|name| names.insert(*name)).and_then(|name| alias(cx, id, name));
+            if let Some(service) = alias.filter(|service| services.insert(*service)) {
+                findings.extend(route(&known, id, host, service));
+            }
         }
+    }
+}
+
+/// What the mesh knows.
+struct Known<'c> {
+    cx: &'c Context<'c>,
+    outside: OnceCell<KnownHosts>,
+}
+
+impl Known<'_> {
+    /// True for the host of a ServiceEntry or of a Service; `asker` is where it is written.
+    fn has(&self, asker: ResourceId, host: &str) -> bool {
+        let inventory = self.cx.inventory;
+        self.outside.get_or_init(|| inventory.service_entry_hosts()).has(host)
+            || inventory.is_full_cluster_host(host) && !inventory.services_of_host(asker, host).is_empty()
     }
 }
 
@@ -30,7 +50,8 @@ fn alias(cx: &Context<'_>, asker: ResourceId, host: &str) -> Option<ResourceId> 
     services.first().copied().filter(|_| services.iter().all(is_alias))
 }
 
-fn destination_rule(cx: &Context<'_>, id: ResourceId, host: Field<'_>) -> Option<Finding> {
+fn destination_rule(known: &Known<'_>, id: ResourceId, host: Field<'_>) -> Option<Finding> {
+    let cx = known.cx;
     let name = host.text()?;
     let service = alias(cx, id, name)?;
     let target = target(cx, service)?;
@@ -40,7 +61,7 @@ fn destination_rule(cx: &Context<'_>, id: ResourceId, host: Field<'_>) -> Option
     finding.istio = None;
     let finding = finding.related(target, "the host behind the name");
     let help = format!("since Istio 1.21 an ExternalName Service is an alias: write the rule for `{outside}`");
-    if cx.inventory.is_known_host(service, outside) || cx.inventory.is_cluster_host(outside) {
+    if known.has(service, outside) || cx.inventory.is_full_cluster_host(outside) {
         return Some(finding.help(help).snippet(format!("host: {outside}")));
     }
     Some(
@@ -63,13 +84,12 @@ fn destinations(spec: Field<'_>) -> Vec<Field<'_>> {
     found
 }
 
-fn route(cx: &Context<'_>, id: ResourceId, host: Field<'_>, known: &mut HashSet<ResourceId>) -> Option<Finding> {
-    let name = host.text()?;
-    let service = alias(cx, id, name)?;
+fn route(known: &Known<'_>, id: ResourceId, host: Field<'_>, service: ResourceId) -> Option<Finding> {
+    let (cx, name) = (known.cx, host.text()?);
     let target = target(cx, service)?;
     let outside = target.text()?.trim_end_matches('.');
-    let is_address = outside.parse::<std::net::IpAddr>().is_ok();
-    if is_address || !known.insert(service) || cx.inventory.is_known_host(service, outside) {
+    let is_address = outside.parse::<core::net::IpAddr>().is_ok();
+    if is_address || known.has(service, outside) {
         return None;
     }
     let message =
@@ -79,7 +99,7 @@ fn route(cx: &Context<'_>, id: ResourceId, host: Field<'_>, known: &mut HashSet<
     let help = "since Istio 1.21 an ExternalName Service is an alias: a route to it works only where the mesh knows the \
                 host behind it";
     let finding = finding.related(target, "the host behind the name");
-    if cx.inventory.is_cluster_host(outside) {
+    if cx.inventory.is_full_cluster_host(outside) {
         return Some(finding.level(Level::Info).help(format!("{help}, as a Service that may be in other files")));
     }
     Some(

@@ -39,17 +39,20 @@ impl Transform for HeadlessPort {
             if !cx.inventory.is_headless(id) || cx.inventory.service_type(id) == "ExternalName" {
                 continue;
             }
-            if !cx.inventory.is_checked_service(id) || cx.inventory.may_service_be_patched(id, "ports") {
-                continue;
-            }
             let ports: Vec<ServicePort<'_>> = cx.inventory.ports_of(id).collect();
+            let mut found: Vec<Finding> = Vec::new();
             if ports.is_empty() {
-                findings.extend(empty::finding(cx, id));
-                continue;
+                found.extend(empty::finding(cx, id));
+            } else {
+                let workloads = workloads(cx, id);
+                found.extend(ports.iter().filter_map(|port| translated(cx, *port, &workloads)));
+                found.extend(unlisted::finding(cx, id, &workloads, &mut missed));
             }
-            let workloads = workloads(cx, id);
-            findings.extend(ports.iter().filter_map(|port| translated(cx, *port, &workloads)));
-            findings.extend(unlisted::finding(cx, id, &workloads, &mut missed));
+            let is_as_written =
+                || cx.inventory.is_checked_service(id) && !cx.inventory.may_service_be_patched(id, "ports");
+            if !found.is_empty() && is_as_written() {
+                findings.extend(found);
+            }
         }
     }
 }

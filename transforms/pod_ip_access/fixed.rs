@@ -1,6 +1,6 @@
 //! Addresses that stand in resources of their own kind: aliases of hosts, endpoints, and routes.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use super::{PodIpAccess, Whose, explained, whose};
 use crate::manifest::{Field, Inventory, ResourceId, Workload};

@@ -51,7 +51,7 @@ enum Whose {
 }
 
 /// Whose an address is; `None` where it is none of a pod.
-fn whose(cx: &Context<'_>, ip: std::net::IpAddr) -> Option<Whose> {
+fn whose(cx: &Context<'_>, ip: core::net::IpAddr) -> Option<Whose> {
     let options = cx.options;
     let is_in = |blocks: &[crate::config::Cidr]| blocks.iter().any(|block| block.has(ip));
     let is_free = !ip.is_loopback() && !ip.is_unspecified();

@@ -89,7 +89,8 @@ fn finding(cx: &Context<'_>, workload: Workload<'_>, setting: &Setting, announce
         Announced::ToAll => format!("`{name}` makes the program announce its pod's address"),
         Announced::ToPeers => format!("`{name}` makes programs of one kind call each other by pods' addresses"),
     };
-    let finding = Finding::of(&PodIpAccess::META, cx.inventory, holder, field, message);
+    let mut finding = Finding::of(&PodIpAccess::META, cx.inventory, holder, field, message);
+    finding.at = field.loc_of(setting.range.clone());
     Some(match announced {
         Announced::ToAll => finding.help(
             "who finds it by this address calls past its Service: no route, no retry and no policy by name; announce the Service's name, or let callers use it",

@@ -140,7 +140,8 @@ fn is_called(usage: &AddressUse) -> bool {
     let words = name_words(&usage.setting);
     let joined = words.concat();
     let is_url = usage.address.port.is_some() || !usage.address.scheme.is_empty();
-    let says_no = words.iter().any(|word| NO_CALL.contains(&word.as_str())) || joined.contains("noproxy");
+    let says_no = words.iter().any(|word| NO_CALL.contains(&word.as_str()))
+        || ["httpproxy", "httpsproxy", "noproxy", "allproxy"].iter().any(|name| joined.contains(name));
     let says_host = words.last().is_some_and(|last| CALL.contains(&last.as_str()));
     !says_no && !usage.is_for_outside() && (is_url || says_host)
 }
@@ -168,7 +169,11 @@ fn finding(cx: &Context<'_>, workload: Workload<'_>, uses: &[(&AddressUse, Kind)
         name => format!("`{address}`{more} in `{name}`"),
     };
     let message = match kind {
+        Kind::Address(Whose::Pod) if uses.len() > 1 => format!("{place} are addresses of pods"),
         Kind::Address(Whose::Pod) => format!("{place} is the address of a pod"),
+        Kind::Address(Whose::Private) if uses.len() > 1 => {
+            format!("{place} are private addresses instead of a Service's name")
+        }
         Kind::Address(Whose::Private) => format!("{place} is a private address instead of a Service's name"),
         Kind::Name => format!("{place} is the name of a single pod by its address"),
         Kind::Service(service) => {

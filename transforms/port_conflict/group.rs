@@ -89,10 +89,7 @@ pub(super) fn ports<'w>(inventory: &'w Inventory<'_>, workload: Workload<'w>) ->
         }
     }
     ports.retain(|port| chosen.get(inventory.resource(port.service).name.name.as_str()) == Some(&port.service));
-    let rules_look = |port: &ServicePort<'_>| {
-        inventory.service_type(port.service) != "ExternalName" && inventory.is_checked_service(port.service)
-    };
-    ports.retain(rules_look);
+    ports.retain(|port| inventory.service_type(port.service) != "ExternalName");
     ports
 }
 

@@ -48,6 +48,9 @@ impl Transform for PortConflict {
                 continue;
             }
             for conflict in group::conflicts(cx.inventory, workload, &ports) {
+                if !conflict.ports().iter().all(|port| cx.inventory.is_checked_service(port.service)) {
+                    continue;
+                }
                 let key: Vec<NodeId> = conflict.ports().iter().map(|port| port.field.id()).collect();
                 if let Some(at) = known.get(&key) {
                     let finding: &mut Finding = &mut findings[*at];

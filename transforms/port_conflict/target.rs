@@ -3,7 +3,7 @@
 use super::group::Group;
 use super::{PortConflict, declaration, list, name_of, port_name, said, services, word};
 use crate::config::PortStyle;
-use crate::manifest::{Protocol, ServicePort, Workload};
+use crate::manifest::{Field, Protocol, ProtocolClass, ServicePort, Workload};
 use crate::rule::{Change, Context, Finding, Fix, Level, Safety};
 
 /// The code of `istioctl analyze` for one target of several port numbers.
@@ -54,8 +54,40 @@ pub(super) fn finding(cx: &Context<'_>, workload: Workload<'_>, group: &Group<'_
     let [word] = declared.as_slice() else {
         return finding.help(format!("{help}: declare the protocol that the application speaks"));
     };
+    if let Some((probe, at)) = contradiction(cx, workload, number, *word) {
+        let help =
+            format!("{help}; but `{probe}` asks the port otherwise than as `{word}`: see first which of them is right");
+        return finding.related(at, format!("`{probe}` does not speak `{word}`")).help(help);
+    }
     let finding = finding.help(format!("{help}: declare the same everywhere")).snippet(format!("appProtocol: {word}"));
     align(cx, finding, &undeclared, *word)
+}
+
+/// A probe of the port that speaks another protocol.
+fn contradiction<'w>(
+    cx: &Context<'_>,
+    workload: Workload<'w>,
+    number: i64,
+    word: Protocol,
+) -> Option<(&'static str, Field<'w>)> {
+    let probes = cx.inventory.own_containers(workload).flat_map(|container| {
+        container.probes().filter_map(move |probe| {
+            let (how, handler) = probe.handler()?;
+            let port = probe.port()?;
+            let named = || container.ports().find(|declared| Some(declared.text_at(&["name"])) == port.as_str());
+            let asked = port.as_i64().or_else(|| named()?.get("containerPort")?.as_i64())?;
+            (asked == number).then_some((probe.name, how, handler))
+        })
+    });
+    let contradicts = |(_, how, handler): &(&str, &str, Field<'_>)| match *how {
+        "grpc" => !matches!(word, Protocol::Grpc | Protocol::Http2),
+        "httpGet" if handler.text_at(&["scheme"]).eq_ignore_ascii_case("https") => word.class() == ProtocolClass::Http,
+        "httpGet" => word.class() != ProtocolClass::Http,
+        _ => false,
+    };
+    let mut probes: Vec<_> = probes.collect();
+    probes.retain(contradicts);
+    probes.first().map(|(name, _, handler)| (*name, *handler))
 }
 
 /// Gives the undeclared ports the protocol that the others declare.

@@ -1,18 +1,24 @@
 //! The change that declares a protocol, and what has to hold for it to be safe.
 
 use super::evidence::{Case, spoken};
-use crate::config::{Cutover, PortStyle};
-use crate::manifest::{Protocol, Route, RouteKind};
+use crate::config::{Cutover, PortStyle, Version};
+use crate::manifest::{Field, Protocol, ResourceId, Route, RouteKind};
 use crate::rule::{Change, Context, Finding, Fix, Safety};
 
 /// Field order of a Service's port in the Kubernetes API.
-const FIELDS: &[&str] = &["name", "protocol", "appProtocol", "port", "targetPort", "nodePort"];
+pub(super) const FIELDS: &[&str] = &["name", "protocol", "appProtocol", "port", "targetPort", "nodePort"];
 
 /// The same for a port that starts with its number: there the new line stands behind it.
 const NUMBER_FIRST: &[&str] = &["port", "appProtocol", "targetPort", "nodePort"];
 
-/// The finding with the fix that declares `protocol`.
-pub(super) fn fix(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol, mut finding: Finding) -> Finding {
+/// The finding with the fix that declares `protocol`, in the place of the one that was declared `before`, if any was.
+pub(super) fn fix(
+    cx: &Context<'_>,
+    case: &Case<'_>,
+    protocol: Protocol,
+    before: Option<Protocol>,
+    mut finding: Finding,
+) -> Finding {
     let port = case.port;
     let word = protocol.word();
     let decides = port.field.get("appProtocol").filter(|field| field.as_str().is_some());
@@ -20,6 +26,11 @@ pub(super) fn fix(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol, mut fin
     let mut change = Change::default();
     // What `appProtocol` says hides the name.
     let style = if decides.is_some() { PortStyle::AppProtocol } else { cx.options.port_protocol.style };
+    if style != PortStyle::Name && cx.options.kubernetes_version.is_some_and(|version| version < Version(1, 20)) {
+        let reason = "Kubernetes has `appProtocol` since 1.20: `rules.port-protocol.style: name` does without";
+        finding.refusal = Some(reason.to_owned());
+        return finding;
+    }
     if style != PortStyle::Name {
         match port.field.get("appProtocol") {
             Some(field) => change.set(field, word),
@@ -36,6 +47,8 @@ pub(super) fn fix(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol, mut fin
             Ok(renamed) => {
                 title = if style == PortStyle::Both { format!("{title} and {}", renamed.title) } else { renamed.title };
                 doubts.extend(renamed.doubt);
+                let here = finding.at;
+                finding.related.extend(renamed.places.into_iter().filter(|(at, _)| *at != here));
             }
             Err(reason) => {
                 finding.refusal = Some(reason);
@@ -44,16 +57,18 @@ pub(super) fn fix(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol, mut fin
         }
     }
     let wanted = if protocol == Protocol::Tcp { Safety::Safe } else { cx.options.port_protocol.http };
-    let safety = if doubts.is_empty() { wanted } else { Safety::Unsafe };
-    let meaning = (safety == Safety::Unsafe).then(|| consequence(protocol)).filter(|text| !text.is_empty());
+    let safety = if doubts.is_empty() && before.is_none() { wanted } else { Safety::Unsafe };
+    let meaning = (safety == Safety::Unsafe).then(|| consequence(protocol, before)).filter(|text| !text.is_empty());
     let consequence: Vec<String> = meaning.into_iter().map(str::to_owned).chain(doubts).collect();
     finding.fix = Some(Fix { title, safety, consequence: consequence.join("; "), change });
     finding
 }
 
 /// What declaring a protocol does to clients that the input may not show.
-fn consequence(protocol: Protocol) -> &'static str {
+fn consequence(protocol: Protocol, before: Option<Protocol>) -> &'static str {
     match protocol {
+        _ if before.is_some_and(Protocol::is_tls) => "clients that speak TLS on this port are refused",
+        Protocol::Tcp if before.is_some() => "routes, retries and policies by request no longer apply to this port",
         Protocol::Http | Protocol::HttpProxy | Protocol::GrpcWeb => {
             "clients that send another Host header or call pod addresses are no longer matched to the Service, and HTTP/2 without TLS becomes HTTP/1.1"
         }
@@ -75,15 +90,17 @@ fn doubts(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol) -> Vec<String> 
     if case.behind.is_empty() || case.behind.iter().any(|behind| !behind.is_certain) {
         doubts.push("the manifests don't show for certain which pods are behind the Service".to_owned());
     }
-    let is_patch = |spec: crate::manifest::Field<'_>| spec.at(&["spec", "ports"]).is_some();
+    let is_patch = |root: Field<'_>| root.at(&["spec", "ports"]).is_some();
     let patches = inventory.patches_with(service, is_patch, |text| text.contains("ports"));
     if let Some(file) = patches.first() {
-        doubts.push(format!("{} patches the ports of this Service", inventory.file_name(*file)));
+        doubts.push(format!("{} may patch the ports of this Service", inventory.file_name(*file)));
     } else if inventory.may_be_changed_unseen(service) {
         doubts.push("a kustomization may change this Service in ways that were not read".to_owned());
     }
     let reads_app_protocol = cx.options.port_protocol.style != PortStyle::Name;
-    doubts.extend(case.routes.iter().find_map(|route| foreign(cx, route, reads_app_protocol)));
+    let other = inventory.other_routes_to(case.port).into_iter().next();
+    let other = other.map(|id| leads_here(cx, id, "", reads_app_protocol));
+    doubts.extend(case.routes.iter().find_map(|route| foreign(cx, route, reads_app_protocol)).or(other));
     if reads_app_protocol {
         doubts.extend(load_balancer(cx, case, protocol));
     }
@@ -98,15 +115,19 @@ fn foreign(cx: &Context<'_>, route: &Route<'_>, reads_app_protocol: bool) -> Opt
     if is_virtual || route.is_inside_the_mesh() || !classes.is_empty() && classes.iter().all(is_istio) {
         return None;
     }
-    let name = &cx.inventory.resource(route.id).name;
     let other = classes.into_iter().find(|class| !is_istio(class));
     let class = other.map_or_else(String::new, |class| format!(" of class `{class}`"));
+    Some(leads_here(cx, route.id, &class, reads_app_protocol))
+}
+
+fn leads_here(cx: &Context<'_>, id: ResourceId, class: &str, reads_app_protocol: bool) -> String {
+    let name = &cx.inventory.resource(id).name;
     let reads = if reads_app_protocol {
         "its controller may read `appProtocol` too, or refuse it"
     } else {
         "its controller may read the port's name too"
     };
-    Some(format!("{} `{}`{class} leads here: {reads}", name.kind, name.name))
+    format!("{} `{}`{class} leads here: {reads}", name.kind, name.name)
 }
 
 /// What clouds make of `appProtocol` on a load balancer, where the run leaves the Service one.
@@ -118,7 +139,7 @@ fn load_balancer(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol) -> Optio
         return None;
     }
     let annotations = root.at(&["metadata", "annotations"]);
-    let mut keys = annotations.into_iter().flat_map(crate::manifest::Field::entries).map(|(key, _)| key);
+    let mut keys = annotations.into_iter().flat_map(Field::entries).map(|(key, _)| key);
     let is_azure = keys.any(|key| key.starts_with("service.beta.kubernetes.io/azure-"));
     let probes = matches!(protocol, Protocol::Http | Protocol::Https);
     match (is_azure, probes) {
@@ -132,5 +153,31 @@ fn load_balancer(cx: &Context<'_>, case: &Case<'_>, protocol: Protocol) -> Optio
             spoken(protocol)
         )),
         (false, false) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Cutover, Options};
+    use crate::manifest::{Inventory, SourceFile};
+    use crate::rule::{Context, Safety, Transform};
+
+    /// The safety of declaring HTTP on a load balancer, for a team that takes that for safe elsewhere.
+    fn safety(cutover: Cutover) -> Option<Safety> {
+        let text = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {type: LoadBalancer, selector: {app: web}, ports: [{name: web, port: 80}]}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: web, labels: {app: web}}\nspec: {containers: [{name: web, readinessProbe: {httpGet: {port: 80}}}]}\n";
+        let files = [SourceFile::read("all.yaml".to_owned(), text.into(), None).expect("a manifest")];
+        let mut options = Options::default();
+        options.port_protocol.http = Safety::Safe;
+        options.exposed_service.cutover = cutover;
+        let inventory = Inventory::new(&files, &options);
+        let mut findings = Vec::new();
+        super::super::PortProtocol.check(&Context { inventory: &inventory, options: &options }, &mut findings);
+        Some(findings.first()?.fix.as_ref()?.safety)
+    }
+
+    #[test]
+    fn a_load_balancer_is_judged_by_the_type_that_the_run_leaves() {
+        assert_eq!(safety(Cutover::NodePort), Some(Safety::Unsafe));
+        assert_eq!(safety(Cutover::All), Some(Safety::Safe));
     }
 }

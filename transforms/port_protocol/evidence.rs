@@ -247,7 +247,13 @@ impl<'a> Case<'a> {
     /// Words of the Service port's own name that Istio does not read.
     fn words(&mut self) {
         let name = self.port.name();
-        let words: Vec<&str> = name.split(['-', '_', '.']).collect();
+        let mut words: Vec<&str> = name.split(['-', '_', '.']).collect();
+        // `8080-tcp` is how OpenShift names any port: the transport, not a protocol.
+        if let [number, "tcp"] = words[..]
+            && number.chars().all(|c| c.is_ascii_digit())
+        {
+            words.clear();
+        }
         let word = WORDS.iter().find(|(word, _)| words.contains(word));
         if let (Some((word, protocol)), Some(at)) = (word, self.port.field.get("name")) {
             self.add(*protocol, Strength::Medium, Source::OwnName, at, format!("its name says `{word}`"));
@@ -360,6 +366,16 @@ fn behind<'a>(inventory: &'a Inventory<'a>, port: ServicePort<'a>) -> Vec<Behind
     if behind.iter().any(|behind| !behind.workload.runs_to_completion()) {
         behind.retain(|behind| !behind.workload.runs_to_completion());
     }
+    // Where a file holds a Service with its pods, those of other files are another application's, unless something
+    // deploys them together.
+    let file = inventory.resource(port.service).file;
+    if behind.iter().any(|behind| behind.is_certain && behind.workload.resource.file == file) {
+        for other in &mut behind {
+            other.is_certain &= inventory.are_deployed_together(port.service, other.workload.id);
+        }
+    }
+    // What several copies say alike is quoted from the one that is surest.
+    behind.sort_by_key(|behind| (!behind.is_certain, behind.workload.resource.file != file));
     behind
 }
 

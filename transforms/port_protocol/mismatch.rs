@@ -60,7 +60,7 @@ fn contradicted(
         );
         return finding.help(help).related(other.field, "leads to the same port of the pods");
     }
-    declare::fix(cx, case, best.protocol, finding.help(why))
+    declare::fix(cx, case, best.protocol, Some(declared), finding.help(why))
 }
 
 /// The field that decides, and how to call it.

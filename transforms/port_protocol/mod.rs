@@ -50,7 +50,8 @@ impl Transform for PortProtocol {
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
         for service in cx.inventory.services() {
             let Some(spec) = cx.inventory.root(service).and_then(|root| root.get("spec")) else { continue };
-            let mut ports = cx.inventory.ports_of(service).filter(|port| port.transport() == "TCP").peekable();
+            let ports = cx.inventory.ports_of(service);
+            let mut ports = ports.filter(|port| port.transport() == "TCP" && port.number().is_some()).peekable();
             // Since Istio 1.21 an ExternalName is another name, and its ports change nothing.
             let is_outside = spec.text_at(&["type"]) == "ExternalName";
             if ports.peek().is_none() || is_outside || !cx.inventory.is_checked_service(service) {

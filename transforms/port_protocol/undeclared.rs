@@ -19,7 +19,7 @@ pub(super) fn finding(cx: &Context<'_>, case: &Case<'_>) -> Finding {
             format!("`appProtocol: {word}` of {} is no protocol that Istio knows", label(port))
         }
         (None, Some((_, known))) => {
-            format!("{} does not declare its protocol, and a {} server speaks first", label(port), known.protocol)
+            format!("{} does not declare its protocol, and {} servers speak first", label(port), known.protocol)
         }
         (None, None) => format!("{} does not declare its protocol", label(port)),
     };
@@ -42,7 +42,7 @@ pub(super) fn finding(cx: &Context<'_>, case: &Case<'_>) -> Finding {
         Verdict::Known(best) => {
             why.push_str(&format!("; {}", best.says));
             let finding = related(finding.help(why), best);
-            declare::fix(cx, case, best.protocol, finding)
+            declare::fix(cx, case, best.protocol, None, finding)
         }
         Verdict::Likely(best) => {
             let (word, says) = (best.protocol.word(), &best.says);
@@ -96,8 +96,8 @@ fn speaks_http(verdict: &Verdict<'_, '_>) -> bool {
     }
 }
 
-/// With the place of the evidence, where it is not the port itself.
+/// With the place of the evidence, where it is not the port itself. The sentence stands in the message already.
 pub(super) fn related(finding: Finding, evidence: &Evidence<'_>) -> Finding {
     let is_here = evidence.at.loc().file == finding.at.file && evidence.at.loc().span == finding.at.span;
-    if is_here { finding } else { finding.related(evidence.at, evidence.says.clone()) }
+    if is_here { finding } else { finding.related(evidence.at, "this says so") }
 }

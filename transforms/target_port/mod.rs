@@ -1,6 +1,8 @@
 mod naming;
 mod number;
 
+use std::collections::HashSet;
+
 use crate::manifest::{Field, ResourceId, Role, ServicePort, TargetPort as Target, Workload};
 use crate::rule::{Context, Finding, Level, Meta, Safety, Transform};
 use crate::transform;
@@ -33,21 +35,24 @@ impl Transform for TargetPort {
 
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
         for id in cx.inventory.services() {
-            if cx.inventory.service_type(id) == "ExternalName" || !cx.inventory.is_checked_service(id) {
+            if cx.inventory.service_type(id) == "ExternalName" {
                 continue;
             }
             let selected = Selected::of(cx, id);
-            for port in cx.inventory.ports_of(id) {
-                let finding = match port.target() {
-                    Target::Name(name) if name.bytes().all(|byte| byte.is_ascii_digit()) => {
-                        Some(quoted(cx, port, name))
-                    }
-                    Target::Name(name) => selected.as_ref().and_then(|selected| named(cx, port, name, selected)),
-                    Target::Number(wanted) => {
-                        selected.as_ref().and_then(|selected| number::undeclared(cx, port, wanted, selected))
-                    }
-                };
-                findings.extend(finding);
+            let ports = cx.inventory.ports_of(id).filter_map(|port| match port.target() {
+                Target::Name(name) if name.bytes().all(|byte| byte.is_ascii_digit()) => Some(quoted(cx, port, name)),
+                Target::Name(name) => selected.as_ref().and_then(|selected| named(cx, port, name, selected)),
+                Target::Number(wanted) => {
+                    selected.as_ref().and_then(|selected| number::undeclared(cx, port, wanted, selected))
+                }
+            });
+            let found: Vec<Finding> = ports.collect();
+            let is_as_written = || {
+                let is_patched = |key: &str| cx.inventory.may_service_be_patched(id, key);
+                cx.inventory.is_checked_service(id) && !is_patched("ports") && !is_patched("selector")
+            };
+            if !found.is_empty() && is_as_written() {
+                findings.extend(found);
             }
         }
     }
@@ -71,13 +76,10 @@ impl<'a> Selected<'a> {
         let workloads =
             |ids: &[ResourceId]| -> Vec<Workload<'a>> { ids.iter().filter_map(|id| inventory.workload(*id)).collect() };
         let possible = workloads(&association.possible);
-        let mut certain: Vec<Workload<'a>> = Vec::new();
+        let (mut certain, mut names) = (Vec::new(), HashSet::new());
         for workload in workloads(&association.certain) {
             let name = &workload.resource.name;
-            let is_same = |known: &Workload<'_>| {
-                (&known.resource.name.kind, &known.resource.name.name) == (&name.kind, &name.name)
-            };
-            if !workload.runs_to_completion() && !certain.iter().any(is_same) {
+            if !workload.runs_to_completion() && names.insert((&name.kind, &name.name)) {
                 certain.push(workload);
             }
         }
@@ -117,8 +119,7 @@ fn quoted(cx: &Context<'_>, port: ServicePort<'_>, name: &str) -> Finding {
 fn named(cx: &Context<'_>, port: ServicePort<'_>, name: &str, selected: &Selected<'_>) -> Option<Finding> {
     let leads_into = |workload: &Workload<'_>| declared(cx, *workload).iter().any(|declared| port.leads_to(*declared));
     if !selected.possible.iter().any(leads_into) {
-        return (!cx.inventory.may_service_be_patched(port.service, "ports"))
-            .then(|| naming::missing(cx, port, name, selected));
+        return Some(naming::missing(cx, port, name, selected));
     }
     let numbers = selected.certain.iter().filter_map(|workload| {
         let field = cx.inventory.target_field(*workload, port)?;

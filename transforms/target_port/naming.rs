@@ -126,6 +126,14 @@ fn proof<'w>(cx: &'w Context<'_>, workload: Workload<'w>, port: ServicePort<'w>,
         Target::Name(_) => None,
     });
     let mut shown: Vec<(i64, (Field<'w>, String))> = shown.collect();
+    // Several names for one port: which of them it gets is not written.
+    let is_rival = |other: &ServicePort<'_>| match other.target() {
+        Target::Name(other_name) => other_name != name && cx.inventory.target_field(workload, *other).is_none(),
+        Target::Number(_) => false,
+    };
+    if others.iter().any(is_rival) {
+        return None;
+    }
     if let ([(container, _, number)], true) = (same.as_slice(), shown.is_empty()) {
         let probes = container.probes().filter_map(|probe| Some((probe.name, probe.port()?)));
         let asks = probes.filter(|(_, asked)| asked.as_i64() == Some(*number));

@@ -227,7 +227,7 @@ fn paths() {
         ("/", &root),
         ("shop", &root),
     ] {
-        let script = format!("cd {folder} && meshfix --check --select proxy-uid {path}");
+        let script = format!("cd {folder} && meshfix -q --check --select proxy-uid {path}");
         let out = world.shell(&script).with(1).out();
         assert_eq!(out.matches("  proxy-uid").count(), 1, "{script}: {out}");
         assert!(!out.contains("till/bank.yaml:"), "{script}: {out}");
