@@ -234,7 +234,7 @@ fn paths() {
     }
     let linked = world.outside("link");
     symlink(&world.root, &linked).expect("a link");
-    let out = world.run(&["--check", "--select", "proxy-uid", &linked.display().to_string()]).with(1).out();
+    let out = world.run(&["-q", "--check", "--select", "proxy-uid", &linked.display().to_string()]).with(1).out();
     assert_eq!(out.matches("  proxy-uid").count(), 1, "{out}");
 }
 
