@@ -68,7 +68,7 @@ const REMOTES: &[Remote] = &[
         numbers: &[20880],
         choices: &["dubboprotocolname", "dubboprotocol", "dubboprotocolstriname"],
         http: &["tri", "triple", "rest", "grpc", "http", "h2c"],
-        instead: "Dubbo's protocol `tri` (Triple) is HTTP/2: set `dubbo.protocol.name=tri` on both sides, then declare `grpc`",
+        instead: "Dubbo's protocol `tri` (Triple) is HTTP/2: set `dubbo.protocol.name=tri` on both sides, and declare `grpc` (a program that speaks it already needs only that)",
     },
     Remote {
         name: "Thrift",
@@ -130,7 +130,18 @@ const BESIDE: &[&str] = &[
 ];
 
 /// Images that take in what many programs send, in whatever protocol they send it.
-const COLLECTORS: &[&str] = &["admin", "alloy", "collector", "dashboard", "jaeger", "otel", "tempo", "zipkin"];
+const COLLECTORS: &[&str] = &[
+    "admin",
+    "alloy",
+    "collector",
+    "dashboard",
+    "jaeger",
+    "jaegertracing",
+    "opentelemetry",
+    "otel",
+    "tempo",
+    "zipkin",
+];
 
 impl Transform for NonMeshProtocol {
     fn meta(&self) -> &Meta {
@@ -207,7 +218,9 @@ impl Remote {
     fn is_port(&self, name: &str, number: Option<i64>) -> bool {
         let words = name_words(name);
         let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-        !has(BESIDE) && (has(self.words) || number.is_some_and(|number| self.numbers.contains(&number)))
+        // The port that gRPC and Dubbo's Triple have by default.
+        let is_grpc = number == Some(50051);
+        !is_grpc && !has(BESIDE) && (has(self.words) || number.is_some_and(|number| self.numbers.contains(&number)))
     }
 
     fn of_container_ports<'a>(
