@@ -18,6 +18,7 @@ mod https_in_mesh;
 mod init_network;
 mod job_completion;
 mod mesh_retry;
+mod mixed_virtual_service;
 mod node_port_access;
 mod non_mesh_protocol;
 mod non_tcp_port;
@@ -49,12 +50,18 @@ pub static ALL: &[&dyn Transform] = &[
     &reserved_port::ReservedPort,
     &target_port::TargetPort,
     &headless_port::HeadlessPort,
-    &port_conflict::PortConflict,
     &external_name_port::ExternalNamePort,
     &non_tcp_port::NonTcpPort,
+    &port_protocol::PortProtocol,
+    &port_conflict::PortConflict,
     &app_label::AppLabel,
     &version_label::VersionLabel,
     &envoy_base_id::EnvoyBaseId,
+    &pod_ip_access::PodIpAccess,
+    &node_port_access::NodePortAccess,
+    &https_in_mesh::HttpsInMesh,
+    &non_mesh_protocol::NonMeshProtocol,
+    &external_registry::ExternalRegistry,
     &start_order::StartOrder,
     &init_network::InitNetwork,
     &job_completion::JobCompletion,
@@ -63,14 +70,9 @@ pub static ALL: &[&dyn Transform] = &[
     &probe_rewrite::ProbeRewrite,
     &health_probe::HealthProbe,
     &trace_context::TraceContext,
-    &external_registry::ExternalRegistry,
-    &exposed_service::ExposedService,
-    &pod_ip_access::PodIpAccess,
-    &node_port_access::NodePortAccess,
-    &https_in_mesh::HttpsInMesh,
-    &non_mesh_protocol::NonMeshProtocol,
-    &port_protocol::PortProtocol,
     &mesh_retry::MeshRetry,
+    &exposed_service::ExposedService,
+    &mixed_virtual_service::MixedVirtualService,
     &gateway_conflict::GatewayConflict,
     &cluster_drift::ClusterDrift,
     &unused_ignore::UnusedIgnore,

@@ -39,7 +39,7 @@ impl Inventory<'_> {
     }
 
     /// True for the full name of a Service of the cluster.
-    pub fn is_cluster_host(&self, host: &str) -> bool {
+    pub fn is_full_cluster_host(&self, host: &str) -> bool {
         let name = normal(host);
         name.ends_with(".svc") || name.ends_with(&format!(".svc.{}", self.options().cluster_domain))
     }
@@ -118,7 +118,7 @@ spec: {hosts: ['*.example.com', api.example.org]}
         ] {
             assert_eq!(known.has(host), expected, "{host}");
         }
-        assert!(inventory.is_cluster_host("web.shop.svc.cluster.local"));
-        assert!(!inventory.is_cluster_host("pay.example.com"));
+        assert!(inventory.is_full_cluster_host("web.shop.svc.cluster.local"));
+        assert!(!inventory.is_full_cluster_host("pay.example.com"));
     }
 }

@@ -39,7 +39,7 @@ impl Known<'_> {
     fn has(&self, asker: ResourceId, host: &str) -> bool {
         let inventory = self.cx.inventory;
         self.outside.get_or_init(|| inventory.service_entry_hosts()).has(host)
-            || inventory.is_cluster_host(host) && !inventory.services_of_host(asker, host).is_empty()
+            || inventory.is_full_cluster_host(host) && !inventory.services_of_host(asker, host).is_empty()
     }
 }
 
@@ -61,7 +61,7 @@ fn destination_rule(known: &Known<'_>, id: ResourceId, host: Field<'_>) -> Optio
     finding.istio = None;
     let finding = finding.related(target, "the host behind the name");
     let help = format!("since Istio 1.21 an ExternalName Service is an alias: write the rule for `{outside}`");
-    if known.has(service, outside) || cx.inventory.is_cluster_host(outside) {
+    if known.has(service, outside) || cx.inventory.is_full_cluster_host(outside) {
         return Some(finding.help(help).snippet(format!("host: {outside}")));
     }
     Some(
@@ -99,7 +99,7 @@ fn route(known: &Known<'_>, id: ResourceId, host: Field<'_>, service: ResourceId
     let help = "since Istio 1.21 an ExternalName Service is an alias: a route to it works only where the mesh knows the \
                 host behind it";
     let finding = finding.related(target, "the host behind the name");
-    if cx.inventory.is_cluster_host(outside) {
+    if cx.inventory.is_full_cluster_host(outside) {
         return Some(finding.level(Level::Info).help(format!("{help}, as a Service that may be in other files")));
     }
     Some(

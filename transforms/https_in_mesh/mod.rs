@@ -99,7 +99,7 @@ fn clients<'a>(cx: &'a Context<'_>) -> BTreeMap<(ResourceId, i64), Vec<Client<'a
 fn may_be_outside(cx: &Context<'_>, service: ResourceId, host: &str) -> bool {
     let Some((_, namespace)) = host.split_once('.') else { return false };
     let mut places = cx.inventory.placements(service).iter();
-    !cx.inventory.is_cluster_host(host) && !places.any(|place| place.namespace.as_deref() == Some(namespace))
+    !cx.inventory.is_full_cluster_host(host) && !places.any(|place| place.namespace.as_deref() == Some(namespace))
 }
 
 /// True where TLS is not for other programs of the mesh: the API server calls the Service, or it is the cluster's edge.

@@ -102,7 +102,9 @@ fn finding(cx: &Context<'_>, one: VirtualService<'_>, mixture: Mixture<'_>, roll
         }
         Mixture::Hosts(field) => {
             let host = field.text().unwrap_or_default();
-            let message = format!("the host `{host}` is a name inside the mesh, and VirtualService `{name}` is for gateways alone");
+            let message = format!(
+                "the host `{host}` is a name inside the mesh, and VirtualService `{name}` is for gateways alone"
+            );
             (on(field, message), "its rules start to apply to calls inside the mesh")
         }
         Mixture::Name(field) => {
@@ -121,8 +123,7 @@ fn finding(cx: &Context<'_>, one: VirtualService<'_>, mixture: Mixture<'_>, roll
     match split::split(cx, one) {
         Ok((title, change)) => {
             let mut finding = finding;
-            finding.fix =
-                Some(Fix { title, safety: Safety::Unsafe, consequence: consequence.to_owned(), change });
+            finding.fix = Some(Fix { title, safety: Safety::Unsafe, consequence: consequence.to_owned(), change });
             finding
         }
         Err(reason) => {

@@ -16,11 +16,13 @@ pub(super) fn split(cx: &Context<'_>, one: VirtualService<'_>) -> Result<(String
     let inventory = cx.inventory;
     let own = inventory.resource(one.id).name.clone();
     let name = format!("{}{}", own.name, cx.options.exposed_service.suffix);
-    let taken = inventory.virtual_services().any(|other| {
-        inventory.resource(other.id).name.name == name && inventory.share_a_namespace(other.id, one.id)
-    });
+    let taken = inventory
+        .virtual_services()
+        .any(|other| inventory.resource(other.id).name.name == name && inventory.share_a_namespace(other.id, one.id));
     if taken {
-        return Err(format!("a VirtualService `{name}` is there already; part it by hand, or set `rules.exposed-service.suffix`"));
+        return Err(format!(
+            "a VirtualService `{name}` is there already; part it by hand, or set `rules.exposed-service.suffix`"
+        ));
     }
     if let Some(kustomization) = inventory.renamer(one.id) {
         return Err(format!("{} gives it another name: part it by hand", inventory.file_name(kustomization)));
@@ -75,7 +77,11 @@ fn inner(
             }
         }
     }
-    if left == 0 { Err("all its rules are for gateways: take `mesh` out of `gateways` instead".to_owned()) } else { Ok(()) }
+    if left == 0 {
+        Err("all its rules are for gateways: take `mesh` out of `gateways` instead".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 /// True for a rule with conditions that all are for the other side.
@@ -119,8 +125,9 @@ fn outer(value: &mut Value, name: &str, public: &[Field<'_>]) -> Result<(), Stri
             for gateways in entries.iter_mut().filter_map(|entry| entry.get_mut("gateways")?.as_array_mut()) {
                 gateways.retain(|gateway| !is_mesh(gateway));
             }
-            let is_lost =
-                |entry: &Value| entry.get("gateways").and_then(Value::as_array).is_some_and(|gateways| gateways.is_empty());
+            let is_lost = |entry: &Value| {
+                entry.get("gateways").and_then(Value::as_array).is_some_and(|gateways| gateways.is_empty())
+            };
             entries.retain(|entry| !is_lost(entry));
             !(had && entries.is_empty())
         });
@@ -129,5 +136,9 @@ fn outer(value: &mut Value, name: &str, public: &[Field<'_>]) -> Result<(), Stri
             spec.shift_remove(key);
         }
     }
-    if left == 0 { Err("all its rules are for the mesh: take the gateways out of `gateways` instead".to_owned()) } else { Ok(()) }
+    if left == 0 {
+        Err("all its rules are for the mesh: take the gateways out of `gateways` instead".to_owned())
+    } else {
+        Ok(())
+    }
 }
