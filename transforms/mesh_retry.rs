@@ -59,10 +59,11 @@ impl Transform for MeshRetry {
         let is_checked = |one: &VirtualService<'_>| {
             let placements = cx.inventory.placements(one.id);
             let mut namespaces = placements.iter().filter_map(|placement| placement.namespace.as_deref());
+            let is_of_cluster = |host: Field<'_>| cx.inventory.is_cluster_host(host.text().unwrap_or_default());
             one.is_inside_the_mesh()
                 && !rolled_out.contains(&one.id)
                 && !namespaces.any(|namespace| cx.inventory.is_ignored_namespace(namespace))
-                && cx.inventory.is_for_services(*one)
+                && one.hosts().any(is_of_cluster)
                 && !cx.inventory.may_spec_be_patched(one.id, &["http", "gateways", "hosts"])
         };
         findings.extend(cx.inventory.virtual_services().filter(is_checked).filter_map(|one| finding(cx, one, retries)));

@@ -67,18 +67,23 @@ impl<'a> Inventory<'a> {
         self.virtual_services().filter(|one| says_so(one) || is_named(one)).map(|one| one.id).collect()
     }
 
-    /// True when one of its hosts is a Service's own name: the short one, one with a namespace that has such a Service,
-    /// or a full one.
-    pub fn is_for_services(&self, one: VirtualService<'_>) -> bool {
-        one.hosts().filter_map(|host| host.text()).any(|host| match host.split_once('.') {
-            None => !host.is_empty() && host != "*",
-            Some((name, namespace)) => self.is_cluster_host(host) || self.has_service(name, namespace),
-        })
-    }
-
-    fn has_service(&self, name: &str, namespace: &str) -> bool {
-        let mut placements = self.services_named(name).iter().flat_map(|id| self.placements(*id));
-        placements.any(|placement| placement.namespace.as_deref() == Some(namespace))
+    /// True for a host that is a Service's own name: its short name, or one that ends as the clusters' names do.
+    pub fn is_cluster_host(&self, host: &str) -> bool {
+        let domain = &self.options().cluster_domain;
+        let mut parts = host.split('.');
+        let (name, namespace, rest) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+        match (namespace, rest) {
+            (None, _) => !name.is_empty() && name != "*",
+            (Some(_), Some("svc")) => {
+                host.ends_with(".svc") || host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with(".svc."))
+            }
+            // `web.shop` is a Service's name where there is one; otherwise it looks like any domain.
+            (Some(namespace), None) => self.services_named(name).iter().any(|id| {
+                let mut namespaces = self.placements(*id).iter().map(|placement| placement.namespace.as_deref());
+                namespaces.any(|have| have == Some(namespace))
+            }),
+            _ => false,
+        }
     }
 }
 
@@ -105,27 +110,24 @@ mod tests {
     use crate::config::Options;
 
     #[test]
-    fn hosts_of_services_are_told_from_others() {
+    fn hosts_of_the_cluster_are_told_from_others() {
+        let text = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {}\n";
+        let files = [SourceFile::read("a.yaml".to_owned(), text.into(), None).expect("a manifest")];
+        let options = Options::default();
+        let inventory = Inventory::new(&files, &options);
         for (host, expected) in [
             ("web", true),
             ("web.shop", true),
             ("web.bank", false),
             ("web.shop.svc", true),
             ("web.shop.svc.cluster.local", true),
-            ("'*.shop.svc.cluster.local'", true),
+            ("*.shop.svc.cluster.local", true),
             ("web.shop.svc.example.com", false),
             ("shop.example.com", false),
-            ("'*'", false),
-            ("''", false),
+            ("*", false),
+            ("", false),
         ] {
-            let text = format!(
-                "apiVersion: v1\nkind: Service\nmetadata: {{name: web, namespace: shop}}\n---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: a}}\nspec: {{hosts: [{host}]}}\n"
-            );
-            let files = [SourceFile::read("a.yaml".to_owned(), text.into(), None).expect("a manifest")];
-            let options = Options::default();
-            let inventory = Inventory::new(&files, &options);
-            let one = inventory.virtual_services().next().expect("one");
-            assert_eq!(inventory.is_for_services(one), expected, "{host}");
+            assert_eq!(inventory.is_cluster_host(host), expected, "{host}");
         }
     }
 }
