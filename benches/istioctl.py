@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Times `meshfix --check` against `istioctl analyze --use-kube=false` on the same repositories, and prints ratios.
 
-usage: benches/istioctl.py [--rounds N] [--istioctl PROGRAM] [FOLDER...]
+usage: benches/istioctl.py [--rounds N] [--istioctl PROGRAM] [--least N] [FOLDER...]
 
 Without folders it takes four of the repositories in $MESHFIX_SHARED/corpus/dev (default ../shared), and all of them at
 once. istioctl is that of `tests/programs/install`, or any other. The two run in turn, so that a busy machine slows both
-alike.
+alike. With --least, a repository for which meshfix takes more than an N-th of istioctl's CPU time is a failure.
 """
 
 import argparse
@@ -61,6 +61,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--istioctl")
+    parser.add_argument("--least", type=float, default=0)
     parser.add_argument("folders", nargs="*", type=pathlib.Path)
     arguments = parser.parse_args()
     istioctl = find(arguments.istioctl)
@@ -84,6 +85,8 @@ def main():
             f"| 1/{memory[0] / memory[1]:.1f} |",
             flush=True,
         )
+        if theirs[1] < arguments.least * ours[1]:
+            sys.exit(f"{name}: istioctl takes less than {arguments.least} times as much CPU time as meshfix")
 
 
 if __name__ == "__main__":
