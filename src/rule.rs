@@ -201,7 +201,7 @@ pub struct Finding {
     pub istio: Option<&'static str>,
     /// How bad it is.
     pub level: Level,
-    /// The resource's number in the inventory of the pass that found it.
+    /// The resource's number in the inventory of the pass that found it; in an outcome, its number in the input.
     pub id: ResourceId,
     /// The resource.
     pub resource: ResourceName,

@@ -109,8 +109,6 @@ fn fits(route: Field<'_>, retries: &Retries) -> bool {
     let Some(timeout) = route.get("timeout").and_then(|field| field.text()) else { return true };
     match (retries.per_try_timeout.as_deref().map(seconds), seconds(timeout)) {
         (None, _) => true,
-        // 0 is no limit.
-        (Some(_), Some(0.0)) => true,
         (Some(Some(one)), Some(all)) => one < all,
         _ => false,
     }

@@ -36,6 +36,8 @@ struct Remote {
     settings: &'static [&'static str],
     /// Words of names of ports and images.
     words: &'static [&'static str],
+    /// Whether such a word in an image is enough: the name of a framework that speaks several protocols is not.
+    is_in_images: bool,
     /// Ports that nothing else uses.
     numbers: &'static [i64],
     /// Settings that choose the protocol.
@@ -52,6 +54,7 @@ const REMOTES: &[Remote] = &[
         name: "bRPC",
         settings: &["brpcport", "brpcserverport", "brpcserver", "brpclisten"],
         words: &["brpc"],
+        is_in_images: true,
         numbers: &[],
         choices: &[],
         http: &[],
@@ -61,15 +64,17 @@ const REMOTES: &[Remote] = &[
         name: "Dubbo",
         settings: &["dubboprotocolport", "dubboprotocolname", "dubboprotocolsdubbo", "dubboporttobind"],
         words: &["dubbo"],
+        is_in_images: false,
         numbers: &[20880],
         choices: &["dubboprotocolname", "dubboprotocol", "dubboprotocolstriname"],
         http: &["tri", "triple", "rest", "grpc", "http", "h2c"],
-        instead: "Dubbo's protocol `tri` (Triple) is HTTP/2: set `dubbo.protocol.name=tri` on both sides, then declare `grpc`",
+        instead: "Dubbo's protocol `tri` (Triple) is HTTP/2: set `dubbo.protocol.name=tri` on both sides, and declare `grpc` (a program that speaks it already needs only that)",
     },
     Remote {
         name: "Thrift",
         settings: &["thriftport", "thriftserverport", "serverthriftport", "hivemetastorethriftport"],
         words: &["thrift"],
+        is_in_images: true,
         numbers: &[],
         choices: &["thrifttransport", "hiveserver2transportmode"],
         http: &["http"],
@@ -79,6 +84,7 @@ const REMOTES: &[Remote] = &[
         name: "Tars",
         settings: &["tarsport", "tarsnodeport", "tarsserverport"],
         words: &["tars", "tarscloud"],
+        is_in_images: true,
         numbers: &[],
         choices: &[],
         http: &[],
@@ -88,6 +94,7 @@ const REMOTES: &[Remote] = &[
         name: "Motan",
         settings: &["motanport", "motanprotocol", "motanexport", "motanbasicserviceexport"],
         words: &["motan"],
+        is_in_images: true,
         numbers: &[],
         choices: &["motanprotocolname"],
         http: &["grpc", "http"],
@@ -97,6 +104,7 @@ const REMOTES: &[Remote] = &[
         name: "SOFABolt",
         settings: &["comalipaysofarpcboltport", "sofarpcboltport", "rpctrport", "sofaboltport"],
         words: &["sofabolt", "sofarpc"],
+        is_in_images: false,
         numbers: &[12200],
         choices: &["sofarpcprotocol", "comalipaysofarpcdefaultprotocol"],
         http: &["tri", "triple", "rest", "grpc", "http", "h2c"],
@@ -122,7 +130,18 @@ const BESIDE: &[&str] = &[
 ];
 
 /// Images that take in what many programs send, in whatever protocol they send it.
-const COLLECTORS: &[&str] = &["admin", "alloy", "collector", "dashboard", "jaeger", "otel", "tempo", "zipkin"];
+const COLLECTORS: &[&str] = &[
+    "admin",
+    "alloy",
+    "collector",
+    "dashboard",
+    "jaeger",
+    "jaegertracing",
+    "opentelemetry",
+    "otel",
+    "tempo",
+    "zipkin",
+];
 
 impl Transform for NonMeshProtocol {
     fn meta(&self) -> &Meta {
@@ -199,7 +218,9 @@ impl Remote {
     fn is_port(&self, name: &str, number: Option<i64>) -> bool {
         let words = name_words(name);
         let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-        !has(BESIDE) && (has(self.words) || number.is_some_and(|number| self.numbers.contains(&number)))
+        // The port that gRPC and Dubbo's Triple have by default.
+        let is_grpc = number == Some(50051);
+        !is_grpc && !has(BESIDE) && (has(self.words) || number.is_some_and(|number| self.numbers.contains(&number)))
     }
 
     fn of_container_ports<'a>(
@@ -248,7 +269,7 @@ impl Remote {
     fn of_images<'a>(&self, cx: &'a Context<'_>, workload: Workload<'a>) -> Option<Evidence<'a>> {
         let speaks = |container: &Container<'_>| {
             let words = image_words(container.image());
-            self.http.is_empty() && words.iter().any(|word| self.words.contains(&word.as_str()))
+            self.is_in_images && words.iter().any(|word| self.words.contains(&word.as_str()))
         };
         let container = cx.inventory.own_containers(workload).filter(|one| !is_collector(*one)).find(speaks)?;
         let field = container.field.get("image")?;

@@ -103,7 +103,7 @@ const ENVOY_BASE_ID: &[Key<EnvoyBaseIdOptions>] = &[
 /// Public names that are made for each Service.
 const HOST_TEMPLATE: Texts = Texts {
     what: "a name with `{service}` and `{namespace}` in it, like `{service}.example.com`",
-    pattern: "^[a-z0-9{}.-]+$",
+    pattern: "^([a-z0-9.-]|\\{service\\}|\\{namespace\\})+$",
     accepts: |text| is_domain(&text.replace("{service}", "s").replace("{namespace}", "n")),
 };
 
@@ -124,7 +124,7 @@ const NAME: Texts = Texts {
 /// Names of resources that are made for each Service.
 const NAME_TEMPLATE: Texts = Texts {
     what: "a name, with `{service}` and `{namespace}` in it where it differs",
-    pattern: "^[a-z0-9{}.-]+$",
+    pattern: "^([a-z0-9.-]|\\{service\\}|\\{namespace\\})+$",
     accepts: |text| is_domain(&text.replace("{service}", "s").replace("{namespace}", "n")),
 };
 

@@ -156,6 +156,7 @@ impl Run<'_> {
             refuse_what_others_decide(&inventory, finding, !others.contains(finding.rule));
             decide_safety(&inventory, finding);
         }
+        readiness::number_as_in_input(&inventory, &self.tracked, &mut findings);
         findings
     }
 }

@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 
 use super::ignore::is_about_ignores;
-use super::{Outcome, Reported, Status};
-use crate::manifest::{Inventory, ResourceId, ResourceName};
-use crate::rule::{Level, Safety};
+use super::{Outcome, Reported, Status, Tracked};
+use crate::manifest::{Inventory, Resource, ResourceId, ResourceName};
+use crate::rule::{Finding, Level, Safety};
 use crate::text::{FileId, Loc};
 
 /// What a finding waits for when the command has ended. The greatest of a workload's findings is what it waits for.
@@ -54,14 +54,7 @@ pub struct Readiness {
 #[derive(Debug, Default)]
 pub(super) struct Roster {
     workloads: Vec<Subject>,
-    counts_for: HashMap<ResourceId, Entry>,
-}
-
-/// A resource whose findings count for workloads.
-#[derive(Debug)]
-struct Entry {
-    name: ResourceName,
-    workloads: Vec<usize>,
+    counts_for: HashMap<ResourceId, Vec<usize>>,
 }
 
 impl Reported {
@@ -114,7 +107,7 @@ impl Roster {
         let mut roster = Roster::default();
         for workload in inventory.workloads().filter(|workload| !workload.is_fragment()) {
             let name = workload.root.at(&["metadata", "name"]).unwrap_or(workload.root);
-            roster.enter(inventory, workload.id, vec![roster.workloads.len()]);
+            roster.enter(workload.id, vec![roster.workloads.len()]);
             roster.workloads.push(Subject {
                 resource: workload.resource.name.clone(),
                 at: name.loc(),
@@ -125,25 +118,24 @@ impl Roster {
         for patch in inventory.workloads().filter(|workload| workload.is_fragment()) {
             let patched = inventory.patched_by(patch).into_iter().map(|workload| workload.id);
             let patched = roster.all(patched, |_| true);
-            roster.enter(inventory, patch.id, patched);
+            roster.enter(patch.id, patched);
         }
         for service in inventory.services() {
             let selected = inventory.workloads_of(service).possible.into_iter();
             let selected = roster.all(selected, |workload| !workload.is_outside);
-            roster.enter(inventory, service, selected);
+            roster.enter(service, selected);
         }
         roster
     }
 
     fn all(&self, ids: impl Iterator<Item = ResourceId>, which: impl Fn(&Subject) -> bool) -> Vec<usize> {
-        let known = ids.filter_map(|id| self.counts_for.get(&id)).flat_map(|entry| entry.workloads.iter().copied());
+        let known = ids.filter_map(|id| self.counts_for.get(&id)).flatten().copied();
         known.filter(|workload| which(&self.workloads[*workload])).collect()
     }
 
-    fn enter(&mut self, inventory: &Inventory<'_>, id: ResourceId, workloads: Vec<usize>) {
+    fn enter(&mut self, id: ResourceId, workloads: Vec<usize>) {
         if !workloads.is_empty() {
-            let name = inventory.resource(id).name.clone();
-            self.counts_for.insert(id, Entry { name, workloads });
+            self.counts_for.insert(id, workloads);
         }
     }
 
@@ -161,9 +153,8 @@ impl Roster {
                 mesh.push(i);
                 continue;
             }
-            let entry = counts_for.get(&finding.id).filter(|entry| entry.name == finding.resource);
-            if let Some(entry) = entry {
-                entry.workloads.iter().for_each(|workload| workloads[*workload].findings.push(i));
+            if let Some(counts) = counts_for.get(&finding.id) {
+                counts.iter().for_each(|workload| workloads[*workload].findings.push(i));
                 continue;
             }
             let other = *known.entry((finding.at.file, &finding.resource)).or_insert_with(|| {
@@ -175,4 +166,22 @@ impl Roster {
         }
         Readiness { workloads, others, mesh, rules }
     }
+}
+
+/// Names the resource of each finding by its number in the input: documents that the run made may stand before it.
+/// They themselves get numbers that nothing in the input has.
+pub(super) fn number_as_in_input(inventory: &Inventory<'_>, tracked: &[Tracked], findings: &mut [Finding]) {
+    if tracked.iter().all(|file| file.created.is_empty()) {
+        return;
+    }
+    let mut in_input = 0;
+    let number = |(i, resource): (usize, &Resource)| {
+        if tracked[resource.file.0 as usize].created.contains(&resource.document) {
+            return ResourceId(u32::MAX - i as u32);
+        }
+        in_input += 1;
+        ResourceId(in_input - 1)
+    };
+    let numbers: Vec<ResourceId> = inventory.resources().iter().enumerate().map(number).collect();
+    findings.iter_mut().for_each(|finding| finding.id = numbers[finding.id.0 as usize]);
 }

@@ -197,9 +197,8 @@ mod tests {
         let inventory = Inventory::new(&files, &options);
         let service = inventory.services().next().expect("a Service");
         let port = inventory.ports_of(service).next().expect("a port");
-        let name = |id: &ResourceId| inventory.resource(*id).name.kind.clone();
-        let uses = inventory.port_name_uses(port);
-        let found = uses.iter().map(|found| match found {
+        let name = |id: ResourceId| inventory.resource(id).name.kind.clone();
+        let found = inventory.port_name_uses(port).into_iter().map(|found| match found {
             PortNameUse::Follows { id, .. } => name(id),
             PortNameUse::Stays(id) => format!("not {}", name(id)),
             PortNameUse::Dns(_) => "DNS".to_owned(),

@@ -1,9 +1,13 @@
 //! Services: which of them rules look at, and their ports.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::field::Field;
 use super::inventory::Inventory;
 use super::resource::ResourceId;
 use super::service_port::ServicePort;
+use super::workload::Workload;
 
 impl Inventory<'_> {
     /// True for a Service that is neither the mesh's nor a gateway's, by its own labels and by the pods it selects: rules
@@ -24,6 +28,33 @@ impl Inventory<'_> {
         let workloads = self.workloads_of(id).possible;
         let checked = |id: &ResourceId| self.workload(*id).is_some_and(|workload| self.is_checked(workload));
         !ignored && !is_mesh && (workloads.is_empty() || workloads.iter().any(checked))
+    }
+
+    /// The workloads that a Service certainly selects and whose pods stay. Of several with one kind and name, of which a
+    /// namespace holds only one, the one beside the Service, or the first.
+    pub fn workloads_behind(&self, service: ResourceId) -> Vec<Workload<'_>> {
+        let beside = self.resource(service).file;
+        let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+        let mut found: Vec<Workload<'_>> = Vec::new();
+        for workload in self.workloads_of(service).certain.into_iter().filter_map(|id| self.workload(id)) {
+            if workload.runs_to_completion() {
+                continue;
+            }
+            let name = &workload.resource.name;
+            match places.entry((&name.kind, &name.name)) {
+                Entry::Vacant(place) => {
+                    place.insert(found.len());
+                    found.push(workload);
+                }
+                Entry::Occupied(place) => {
+                    let known = &mut found[*place.get()];
+                    if known.resource.file != beside && workload.resource.file == beside {
+                        *known = workload;
+                    }
+                }
+            }
+        }
+        found
     }
 
     /// `spec.type` of a Service, "" where it is not written.

@@ -71,7 +71,8 @@ pub fn table(view: &View<'_>, all: bool, layout: Layout) -> String {
     out.push('\n');
     rules(&mut out, view, layout);
     let mut names: HashMap<String, usize> = HashMap::new();
-    readiness.workloads.iter().for_each(|subject| *names.entry(subject.resource.to_string()).or_default() += 1);
+    let subjects = readiness.workloads.iter().chain(&readiness.others);
+    subjects.for_each(|subject| *names.entry(subject.resource.to_string()).or_default() += 1);
     // What the run would do is in its diff; what it leaves is listed.
     let held_back = outcome.findings.iter().any(|reported| reported.status == Status::NeedsUnsafe);
     let least = if held_back { Need::Unsafe } else { Need::Person };

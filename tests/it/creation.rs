@@ -57,6 +57,10 @@ impl Transform for Notes {
             let there = cx.inventory.of_kind("", "ConfigMap").find(is_note);
             let mut change = Change::default();
             change.insert(metadata, &["labels"], json!({"noted": "yes"}), &[]);
+            let mut own = json!({"name": note});
+            if let Some(namespace) = metadata.get("namespace").and_then(|namespace| namespace.text()) {
+                own["namespace"] = namespace.into();
+            }
             let data = json!({"from": name, "list": ["a", {"b": 1}], "text": "x\ny\n"});
             let made = match there {
                 Some(note) => {
@@ -68,7 +72,7 @@ impl Transform for Notes {
                     cx.inventory,
                     id,
                     &format!("{note}.yaml"),
-                    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": note}, "data": data}),
+                    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": own, "data": data}),
                 ),
             };
             let mut finding = Finding::of(&Notes::META, cx.inventory, id, metadata, "no note");
@@ -219,8 +223,13 @@ fn sabotaged() -> Result<(), Failed> {
 
 fn once() -> Result<(), Failed> {
     // In different folders, so that nothing but the name is the same.
-    let shared = WEB.replace("name: web", "annotations: {shared: \"\"}\n  name: web");
+    let shared = WEB.replace("name: web", "annotations: {shared: \"\"}\n  namespace: shop\n  name: web");
     let outcome = run(vec![source("a/web.yaml", &shared), source("b/web.yaml", &shared.replace("web", "two"))]);
     equal(after(&outcome, "b/shared.yaml"), String::new())?;
-    equal(after(&outcome, "a/shared.yaml").contains("also-two"), true)
+    equal(after(&outcome, "a/shared.yaml").contains("also-two"), true)?;
+    // Without a namespace they may be in two.
+    let shared = shared.replace("  namespace: shop\n", "");
+    let outcome = run(vec![source("a/web.yaml", &shared), source("b/web.yaml", &shared.replace("web", "two"))]);
+    equal(after(&outcome, "a/shared.yaml").contains("from: web"), true)?;
+    equal(after(&outcome, "b/shared.yaml").contains("from: two"), true)
 }

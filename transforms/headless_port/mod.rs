@@ -59,9 +59,9 @@ impl Transform for HeadlessPort {
 
 /// The workloads that the Service certainly selects and whose pods stay.
 fn workloads<'a>(cx: &'a Context<'_>, service: ResourceId) -> Vec<Workload<'a>> {
-    let ids = cx.inventory.workloads_of(service).certain;
-    let workloads = ids.into_iter().filter_map(|id| cx.inventory.workload(id));
-    workloads.filter(|workload| !workload.runs_to_completion() && !workload.is_fragment()).collect()
+    let mut workloads = cx.inventory.workloads_behind(service);
+    workloads.retain(|workload| !workload.is_fragment());
+    workloads
 }
 
 /// The ports that the containers of a workload declare.

@@ -44,6 +44,7 @@ impl Transform for HttpsInMesh {
 
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
         let mut clients = clients(cx);
+        let mut seen = BTreeSet::new();
         for workload in cx.inventory.workloads() {
             let evidence = server::evidence(cx, workload);
             if evidence.is_empty() || !cx.inventory.is_checked(workload) {
@@ -62,7 +63,10 @@ impl Transform for HttpsInMesh {
                     }
                 });
             }
-            findings.extend(server_finding(cx, workload, &evidence, &ports, &callers));
+            // A ConfigMap of several workloads is one place.
+            if seen.insert(evidence[0].place()) {
+                findings.extend(server_finding(cx, workload, &evidence, &ports, &callers));
+            }
         }
         for ((service, number), callers) in &clients {
             findings.extend(service_finding(cx, *service, *number, callers));

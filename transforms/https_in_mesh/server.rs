@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::manifest::{ConfigMapUseKind, Container, Field, ResourceId, Setting, Workload};
+use crate::manifest::{ConfigMapUseKind, Container, Field, NodeId, ResourceId, Setting, Workload};
 use crate::rule::Context;
 use crate::text::Loc;
 
@@ -18,17 +18,21 @@ pub(super) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
+    /// The place by its node: no two have the same.
+    pub(super) fn place(&self) -> (NodeId, usize) {
+        (self.field.id(), self.range.start)
+    }
+
     /// Where it stands.
     pub(super) fn loc(&self) -> Loc {
         self.field.loc_of(self.range.clone())
     }
 }
 
-/// Settings that make a server speak TLS when they are true, by their plain names (Spring Boot, Quarkus, Micronaut, Grafana's
-/// kind of `protocol = https` is no boolean and stands below).
+/// Settings that make a server speak TLS when they are true, by their plain names (Spring Boot, Micronaut).
 const SWITCHES: &[&str] = &["serversslenabled", "micronautserversslenabled", "managementserversslenabled"];
 
-/// Starts of settings that give a server its certificate, by their plain names (Spring Boot, Quarkus, Kestrel).
+/// Starts of settings that give a server its certificate, by their plain names (Spring Boot, Quarkus, Kestrel, Keycloak).
 const CERTIFICATES: &[&str] = &[
     "serversslkeystore",
     "serversslcertificate",
@@ -36,6 +40,7 @@ const CERTIFICATES: &[&str] = &[
     "quarkushttpsslcertificate",
     "aspnetcorekestrelcertificatesdefaultpath",
     "kestrelcertificatesdefaultpath",
+    "kchttpscertificate",
 ];
 
 /// What shows that the workload's programs serve TLS, the strongest first.

@@ -26,7 +26,7 @@ transform! {
     /// certainly select the same pods are compared. Names of target ports are looked up in the pods first. With
     /// `rules.port-protocol.style` other than `appProtocol` the finding only shows what is missing.
     PortConflict, "port-conflict", "Services must agree about the protocol of a pod's port",
-    level: Level::Warning, after: &["reserved-port", "target-port", "headless-port"], istio: Some("IST0116"),
+    level: Level::Warning, after: &["reserved-port", "target-port", "headless-port", "port-protocol"], istio: Some("IST0116"),
     safety: Some(Safety::Unsafe),
     example: include_str!("../../testdata/port-conflict/undeclared/fix.diff"),
 }

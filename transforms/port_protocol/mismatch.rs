@@ -1,6 +1,6 @@
 //! Ports that declare a protocol against what the manifests show.
 
-use super::evidence::{Case, Evidence, Source, spoken};
+use super::evidence::{Case, Evidence, Source, Strength, spoken};
 use super::undeclared::related;
 use super::verdict::{Verdict, is_http1, is_http2};
 use super::{PortProtocol, declare, label};
@@ -9,10 +9,16 @@ use crate::rule::{Context, Finding};
 
 pub(super) fn finding(cx: &Context<'_>, case: &Case<'_>, declared: Protocol) -> Option<Finding> {
     let verdict = case.verdict_of_others();
-    if let Verdict::Known(best) = verdict
-        && let Some(why) = contradiction(declared, best)
-    {
-        return Some(contradicted(cx, case, declared, best, why));
+    let (best, doubt) = match verdict {
+        Verdict::Known(best) => (Some(best), None),
+        // The name of the container's port is the same person's word.
+        Verdict::Disputed(best, name) if best.strength == Strength::High && name.source == Source::Name => {
+            (Some(best), Some(name))
+        }
+        _ => (None, None),
+    };
+    if let Some((best, why)) = best.and_then(|best| Some((best, contradiction(declared, best)?))) {
+        return Some(contradicted(cx, case, declared, best, doubt, why));
     }
     names_differ(cx, case.port, declared, &verdict)
 }
@@ -43,6 +49,7 @@ fn contradicted(
     case: &Case<'_>,
     declared: Protocol,
     best: &Evidence<'_>,
+    doubt: Option<&Evidence<'_>>,
     why: &'static str,
 ) -> Finding {
     let port = case.port;
@@ -51,6 +58,10 @@ fn contradicted(
     let mut finding = Finding::of(&PortProtocol::META, cx.inventory, port.service, at, message);
     finding.istio = None;
     let finding = related(finding, best);
+    if let Some(doubt) = doubt {
+        let help = format!("{why}; but {}: ask its owners which is right", doubt.says);
+        return related(finding.help(help), doubt);
+    }
     let is_about_tls = declared.is_tls() || best.protocol.is_tls();
     let mut others = cx.inventory.ports_of(port.service).filter(|other| other.field.id() != port.field.id());
     if let Some(other) = others.find(|other| is_about_tls && other.target() == port.target()) {

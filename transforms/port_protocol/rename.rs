@@ -42,6 +42,11 @@ pub(super) fn rename(
         let kept = match found {
             PortNameUse::Follows { id, field } => {
                 let name = &inventory.resource(id).name;
+                let patches = inventory.patches_with(id, |root| holds(root, old), |text| text.contains(old));
+                if let Some(file) = patches.first() {
+                    let file = inventory.file_name(*file);
+                    return Err(format!("{file} may patch the port of {} `{}`", name.kind, name.name));
+                }
                 change.set(field.0, new.as_str());
                 places.push((field.0.loc(), format!("changes with it: the port of {} `{}`", name.kind, name.name)));
                 continue;
@@ -65,6 +70,13 @@ pub(super) fn rename(
     let others = if places.is_empty() { String::new() } else { format!(", in {} places", places.len() + 1) };
     let doubt = format!("what refers to the port as `{old}` outside these manifests no longer finds it");
     Ok(Renamed { title: format!("rename the port to `{new}`{others}"), doubt: Some(doubt), places })
+}
+
+/// True when a scalar at or below a node is this text.
+fn holds(field: Field<'_>, text: &str) -> bool {
+    field.text() == Some(text)
+        || field.items().any(|item| holds(item, text))
+        || field.entries().any(|(_, value)| holds(value, text))
 }
 
 /// The protocol with the old name behind it; a protocol that the old name declares goes.

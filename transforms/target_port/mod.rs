@@ -1,8 +1,6 @@
 mod naming;
 mod number;
 
-use std::collections::HashSet;
-
 use crate::manifest::{Field, ResourceId, Role, ServicePort, TargetPort as Target, Workload};
 use crate::rule::{Context, Finding, Level, Meta, Safety, Transform};
 use crate::transform;
@@ -62,7 +60,7 @@ impl Transform for TargetPort {
 struct Selected<'a> {
     /// All that it may select.
     possible: Vec<Workload<'a>>,
-    /// Those that it certainly selects; of several with one name, the first.
+    /// Those that it certainly selects; of several with one name, the one beside it.
     certain: Vec<Workload<'a>>,
     /// True when there is no other candidate.
     is_closed: bool,
@@ -73,26 +71,15 @@ impl<'a> Selected<'a> {
     fn of(cx: &'a Context<'_>, service: ResourceId) -> Option<Self> {
         let inventory = cx.inventory;
         let association = inventory.workloads_of(service);
-        let workloads =
-            |ids: &[ResourceId]| -> Vec<Workload<'a>> { ids.iter().filter_map(|id| inventory.workload(*id)).collect() };
-        let possible = workloads(&association.possible);
-        let (mut certain, mut names) = (Vec::new(), HashSet::new());
-        for workload in workloads(&association.certain) {
-            let name = &workload.resource.name;
-            if !workload.runs_to_completion() && names.insert((&name.kind, &name.name)) {
-                certain.push(workload);
-            }
-        }
+        let certain = inventory.workloads_behind(service);
+        let possible: Vec<Workload<'a>> =
+            association.possible.iter().filter_map(|id| inventory.workload(*id)).collect();
         let is_closed = association.certain.len() == association.possible.len();
         let is_known = |workload: &Workload<'_>| {
             !workload.is_fragment() && !inventory.may_be_patched_unseen(*workload, &["ports", "containers"])
         };
         let is_complete = !certain.is_empty() && possible.iter().all(is_known);
-        (is_complete && !inventory.may_service_be_patched(service, "selector")).then_some(Selected {
-            possible,
-            certain,
-            is_closed,
-        })
+        is_complete.then_some(Selected { possible, certain, is_closed })
     }
 }
 

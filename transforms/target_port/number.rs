@@ -32,7 +32,7 @@ pub(super) fn undeclared(
         }
     }
     let has = |port: &Field<'_>| port.get("containerPort").and_then(|port| port.as_i64()) == Some(wanted);
-    if all.iter().any(has) {
+    if selected.possible.iter().any(|workload| declared(cx, *workload).iter().any(has)) {
         return None;
     }
     let at = target_field(port);

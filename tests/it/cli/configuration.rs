@@ -234,7 +234,7 @@ fn paths() {
     }
     let linked = world.outside("link");
     symlink(&world.root, &linked).expect("a link");
-    let out = world.run(&["--check", "--select", "proxy-uid", &linked.display().to_string()]).with(1).out();
+    let out = world.run(&["-q", "--check", "--select", "proxy-uid", &linked.display().to_string()]).with(1).out();
     assert_eq!(out.matches("  proxy-uid").count(), 1, "{out}");
 }
 
@@ -267,6 +267,11 @@ fn schema_agrees() {
         "{ignores: [{reason: because}]}",
         "{rules: {dns-policy: {safety: safe}, proxy-uid: {replacement: 1338, strategy: remove}}}",
         "{rules: {dns-ndots: {value: '15'}}}",
+        "{clusterDomain: example.local, podCIDRs: [10.0.0.0/8, 'fd00::/8'], serviceCIDRs: []}",
+        "{rules: {exposed-service: {hosts: ['*', '*.example.com'], mode: existing:edge/front, suffix: -public}}}",
+        "{rules: {exposed-service: {hostTemplate: '{service}.example.com', gatewaySelector: {istio: ingress}}}}",
+        "{rules: {exposed-service: {portMap: {'shop/web:80': 8080}, outputFile: '{service}.gateway.yaml'}}}",
+        "{rules: {mesh-retry: {retries: {attempts: 2, perTryTimeout: 0.5s}}, port-protocol: {style: both}}}",
     ];
     let bad = [
         "{x: 1}",
@@ -293,6 +298,19 @@ fn schema_agrees() {
         "{transforms: [{id: mine, message: x, target: {labelSelector: app}, patch: [{op: remove, path: /a}]}]}",
         "{transforms: [{id: mine, message: x, target: {}, patch: [{op: remove, path: a}]}]}",
         "{rules: {host-network: {allow: ['']}}}",
+        "{clusterDomain: Example.local}",
+        "{podCIDRs: [10.0.0.0]}",
+        "{rules: {exposed-service: {hosts: ['a b']}}}",
+        "{rules: {exposed-service: {mode: existing:front}}}",
+        "{rules: {exposed-service: {gatewaySelector: istio=ingress}}}",
+        "{rules: {exposed-service: {portMap: {web: 80}}}}",
+        "{rules: {exposed-service: {portMap: {'shop/web:80': 0}}}}",
+        "{rules: {exposed-service: {outputFile: '../{service}.yaml'}}}",
+        "{rules: {exposed-service: {outputFile: gateway.yaml}}}",
+        "{rules: {exposed-service: {hostTemplate: '{host}.example.com'}}}",
+        "{rules: {mesh-retry: {retries: {attempts: -1}}}}",
+        "{rules: {mesh-retry: {retries: {perTryTimeout: fast}}}}",
+        "{rules: {port-protocol: {style: port}}}",
     ];
     good.into_iter().for_each(|spec| check(&config(spec), Some(true)));
     bad.into_iter().for_each(|spec| check(&config(spec), Some(false)));

@@ -1,6 +1,6 @@
 //! Real manifests: the law, an empty second run, and bytes and times of files without a fix.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,9 +21,20 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![trial("law_over_the_corpus", corpus)]
 }
 
+/// A gateway and public names for all exposed Services, so that new resources are made.
+const EXPOSED: &str = r#"apiVersion: meshfix.dev/v1alpha1
+kind: MeshFix
+spec:
+  rules:
+    exposed-service: {hostTemplate: "{service}.{namespace}.example.com", gatewaySelector: {istio: ingress}}
+"#;
+
 fn real_manifests(corpus: &Path) {
-    for flags in [&[][..], &["--unsafe"]] {
+    for flags in [&[][..], &["--unsafe"], &["--unsafe", "--config", "../exposed.yaml"]] {
         let (applied, written) = (copy(corpus), copy(corpus));
+        for world in [&applied, &written] {
+            fs::write(world.outside("exposed.yaml"), EXPOSED).expect("written");
+        }
         let old = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
         let before = states(&written, Some(old));
         let ran = applied.run(&[flags, &["."]].concat()).with(1);
@@ -36,13 +47,27 @@ fn real_manifests(corpus: &Path) {
         let wrote = written.run(&[flags, &["--write", "."]].concat());
         assert!(matches!(wrote.code, Some(0 | 1)), "{}", wrote.err);
         let after = states(&written, None);
-        assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "no file comes or goes");
+        let files = |list: &str| -> BTreeSet<PathBuf> {
+            all[list]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .filter_map(|one| one["file"].as_str())
+                .map(PathBuf::from)
+                .collect()
+        };
+        let new: BTreeSet<PathBuf> = after.keys().filter(|name| !before.contains_key(*name)).cloned().collect();
+        assert!(before.keys().all(|name| after.contains_key(name)), "no file goes");
+        assert_eq!(new, files("created"), "only files come that the report names");
+        assert_eq!(new.is_empty(), !flags.contains(&"--config"), "{flags:?}: {} new files", new.len());
         let other = states(&applied, None);
-        let changes: Vec<&str> =
-            all["changes"].as_array().expect("changes").iter().filter_map(|change| change["file"].as_str()).collect();
+        let changes = files("changes");
         for (name, (text, time)) in &after {
             assert!(&other[name].0 == text, "{} differs between diff and --write", name.display());
-            let changed = name.to_str().is_some_and(|name| changes.contains(&name));
+            if new.contains(name) {
+                continue;
+            }
+            let changed = changes.contains(name);
             assert_eq!(text != &before[name].0, changed, "{}", name.display());
             assert!(changed || *time == before[name].1, "{} was touched", name.display());
         }

@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("readiness_of_hundreds_is_a_page", hundreds),
         trial("readiness_fits_a_terminal_and_is_whole_in_a_pipe", fits),
         trial("readiness_tells_workloads_of_one_name_apart", same_names),
+        trial("readiness_knows_workloads_behind_new_documents", behind_new_documents),
         trial("readiness_adds_up_over_all_cases", adds_up),
     ]
 }
@@ -253,7 +254,7 @@ fn hundreds() {
     assert!(long.lines().count() > 300 && !long.contains(" more ("), "{long}");
     // One row more than the cut is a row, not a line about it.
     let world = World::with(&[("stalls.yaml", &stalls(11, "stall"))]);
-    let text = world.run(&["--check", RULES, "."]).with(1).out();
+    let text = world.run(&["--check", RULES, "."]).with(0).out();
     assert!(text.contains("Deployment/stall-10") && !text.contains("more (-v"), "{text}");
 }
 
@@ -282,6 +283,26 @@ fn same_names() {
     assert!(text.contains("\n   Deployment/stall in north/stall.yaml   host-port\n"), "{text}");
     assert!(text.contains("\n   Deployment/stall in south/stall.yaml   host-port\n"), "{text}");
     assert!(text.contains("\n   Deployment/other-0 "), "{text}");
+}
+
+/// A document that the run makes stands before a workload that a later pass finds more about.
+fn behind_new_documents() {
+    let gate = "apiVersion: v1\nkind: Service\nmetadata: {name: gate, namespace: fair}\nspec:\n  type: NodePort\n  selector: {app: gate}\n  ports: [{name: http, port: 80, targetPort: 8080}]\n";
+    let world = World::with(&[
+        ("gate.yaml", gate),
+        ("rides.yaml", &workload("Deployment", "rides", HOST, HOST_PORT)),
+        ("wheel.yaml", &workload("Deployment", "wheel", "", "")),
+        (
+            "meshfix.yaml",
+            "apiVersion: meshfix.dev/v1alpha1\nkind: MeshFix\nspec:\n  rules:\n    exposed-service:\n      hosts: [fair.example.com]\n      gatewaySelector: {istio: ingress}\n      outputFile: \"{service}.yaml\"\n",
+        ),
+    ]);
+    let rules = "--select=host-network,host-port,exposed-service";
+    let ran = world.run(&[rules, "--unsafe", "--format", "json", "--exit-zero", "."]).with(0);
+    assert!(ran.out().contains("kind: VirtualService"), "{}", ran.out());
+    let states = states(&ran);
+    assert_eq!(states["Deployment/rides"], "person host-network host-port", "{states:#?}");
+    assert_eq!(states["Deployment/wheel"], "ready", "{states:#?}");
 }
 
 /// Copies a case's files, and its configuration to the root.
