@@ -24,15 +24,6 @@ const EXPECTED: &[(&[&str], &[&str], &str)] = &[
     (&["IST0101"], &["exposed-service/long-names"], "istioctl takes every cluster's domain for cluster.local"),
     (&["IST0101"], &["exposed-service/tls-at-the-gateway"], "the certificates' Secrets are not in the files"),
     (
-        &["IST0101", "IST0132"],
-        &[
-            "mixed-virtual-service/mesh-and-gateway",
-            "mixed-virtual-service/no-mesh",
-            "mixed-virtual-service/public-leaves-the-mesh",
-        ],
-        "the Gateway is not in the files: what was said of the VirtualService is said of its second half",
-    ),
-    (
         &["IST0118"],
         &["headless-port/alias", "headless-port/no-ports"],
         "a port that the Service did not have; its protocol is port-protocol's",
