@@ -171,8 +171,8 @@ pub(super) fn snippet(world: &World<'_>, candidate: &Candidate<'_>) -> Option<St
     let known = hosts_of(candidate);
     let unknown = ["<its public name>".to_owned()];
     let hosts = if known.is_empty() { &unknown } else { known };
-    let selector = super::selector::find(world.cx.inventory)
-        .unwrap_or_else(|_| Selector::from([("<label>".to_owned(), "<of the gateway's pods>".to_owned())]));
+    let unknown_selector = || Selector::from([("<label>".to_owned(), "<of the gateway's pods>".to_owned())]);
+    let selector = world.selector.clone().unwrap_or_else(|_| unknown_selector());
     let mut change = Change::default();
     let (gateways, _) = gateway::open(world, candidate, &selector, &openings, hosts, &mut change).ok()?;
     let name = bounded(&format!("{}{}", candidate.name, world.cx.options.exposed_service.suffix));

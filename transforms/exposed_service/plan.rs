@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::candidate::Candidate;
 use super::hosts::Hosts;
 use super::opening::{self, Fate, Opening, Way, hosts_of};
+use super::selector::Selector;
 use super::{cut_over, gateway, gateway_api, istio, selector, source_ranges};
 use crate::config::{GatewayApi, GatewayMode, Version};
 use crate::manifest::{Field, ResourceId};
@@ -16,6 +17,8 @@ const LONGEST: usize = 63;
 /// All exposed Services, and what they would take from each other.
 pub(super) struct World<'a> {
     pub(super) cx: &'a Context<'a>,
+    /// The labels of the gateway's pods, or what to do where they are not known.
+    pub(super) selector: Result<Selector, String>,
     fates: HashMap<ResourceId, Vec<Fate<'a>>>,
 }
 
@@ -100,10 +103,10 @@ fn open(
     };
     match world.cx.options.exposed_service.api {
         GatewayApi::Istio => {
-            let selector = selector::find(inventory).map_err(Missing::Known)?;
-            istio::open(world, candidate, &selector, openings, hosts, plan).map_err(Missing::Refused)?;
-            source_ranges::add(world, candidate, &selector, openings, hosts, ranges, plan).map_err(Missing::Refused)?;
-            plan.left.extend(gateway::closed_ports(world, &selector, openings));
+            let selector = world.selector.as_ref().map_err(|missing| Missing::Known(missing.clone()))?;
+            istio::open(world, candidate, selector, openings, hosts, plan).map_err(Missing::Refused)?;
+            source_ranges::add(world, candidate, selector, openings, hosts, ranges, plan).map_err(Missing::Refused)?;
+            plan.left.extend(gateway::closed_ports(world, selector, openings));
             plan.left.extend(istio::left_behind(world, candidate));
             Ok(())
         }
@@ -119,7 +122,7 @@ fn open(
 impl<'a> World<'a> {
     pub(super) fn new(cx: &'a Context<'a>, candidates: &[Candidate<'a>]) -> Self {
         let fates = candidates.iter().map(|candidate| (candidate.id, opening::fates(cx, candidate))).collect();
-        let mut world = World { cx, fates };
+        let mut world = World { cx, selector: selector::find(cx.inventory), fates };
         world.part(candidates);
         world
     }
@@ -236,7 +239,11 @@ impl<'a> World<'a> {
         let copies: Vec<ResourceId> = named.filter(|id| inventory.share_a_namespace(*id, candidate.id)).collect();
         let is_nearest = copies.len() == 1 || inventory.nearest(gateway, &copies).contains(&candidate.id);
         let known = inventory.resource(gateway).name.namespace.is_some();
-        is_nearest && (known || self.stands_beside(candidate, gateway))
+        let mut places = inventory.placements(gateway).iter();
+        let comes_along = candidate.namespace.is_some() && places.all(|place| place.namespace == candidate.namespace);
+        // Both without a namespace come into the same one when they come together.
+        let unknown = || candidate.written_namespace.is_none() && self.stands_beside(candidate, gateway);
+        is_nearest && (known || comes_along || unknown())
     }
 
     /// True when both lie in one folder, or one kustomization deploys both.
