@@ -230,6 +230,7 @@ fn open_findings(log: &mut Log<'_>, view: &View<'_>, all: bool) {
     let layout = layout(log.cli, Some(io::stderr()));
     let shown = view.outcome.open().filter(|reported| all || log.cli.verbose || reported.finding.level > Level::Info);
     let text: String = shown.map(|reported| report::text::finding(view, reported, layout) + "\n").collect();
+    log.say(&report::consequences::consequences(view, layout));
     log.say(&text);
 }
 

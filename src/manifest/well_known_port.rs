@@ -28,7 +28,8 @@ const fn of(
 }
 
 /// Protocols that are no HTTP, by the numbers that their projects and IANA give (rules.md §4.1 of the specification's
-/// reference; server-first ones from Istio's application requirements).
+/// reference; server-first ones from Istio's application requirements). etcd and Nacos are not among them: they speak
+/// gRPC, which the mesh tells by itself.
 const TABLE: &[WellKnownPort] = &[
     of("FTP", &[21], &["ftp", "ftpd", "vsftpd", "proftpd", "pureftpd"], &[21]),
     of("SSH", &[22], &["ssh", "sshd", "openssh", "sftp", "gitea", "gogs", "gitlab", "forgejo"], &[22]),
@@ -45,7 +46,6 @@ const TABLE: &[WellKnownPort] = &[
         &[],
     ),
     of("ZooKeeper", &[2181, 2888, 3888], &["zookeeper"], &[]),
-    of("etcd", &[2379, 2380], &["etcd"], &[]),
     of("MySQL", &[3306, 33060], &["mysql", "mariadb", "percona", "proxysql", "galera"], &[3306]),
     of("NATS", &[4222, 6222], &["nats"], &[4222, 6222]),
     of(
@@ -63,7 +63,6 @@ const TABLE: &[WellKnownPort] = &[
         server_first: &[],
         shared: &[7000, 7001],
     },
-    of("Nacos", &[9848, 9849], &["nacos"], &[]),
     WellKnownPort {
         protocol: "Kafka",
         numbers: &[9092, 9093, 9094],

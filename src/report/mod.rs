@@ -1,5 +1,6 @@
 //! Prints what came of a run. Only this room and `main` print.
 
+pub mod consequences;
 pub mod diff;
 pub mod explain;
 pub mod json;

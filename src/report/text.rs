@@ -126,7 +126,7 @@ fn source_line(out: &mut String, view: &View<'_>, at: Loc, style: Option<(&str, 
 }
 
 /// A labelled paragraph, wrapped on a terminal.
-fn paragraph(out: &mut String, label: &str, body: &str, layout: Layout) {
+pub(super) fn paragraph(out: &mut String, label: &str, body: &str, layout: Layout) {
     let label = format!("   {}", label.strip_suffix(' ').unwrap_or(label));
     out.push_str(&label);
     wrap(out, label.chars().count(), body, layout);

@@ -7,6 +7,9 @@ use super::source_ranges;
 use crate::config::Cutover;
 use crate::manifest::{Detour, Field, RouteKind};
 
+/// What the cut-over does, as an order.
+pub(super) const DONE: &str = "make the Service a `ClusterIP`";
+
 /// Fields of a Service's `spec` that only its old type may have (validation of the API server).
 const FIELDS: &[&str] = &[
     "externalTrafficPolicy",
@@ -55,7 +58,7 @@ pub(super) fn add(world: &World<'_>, candidate: &Candidate<'_>, ranges: &[Field<
     let node_ports = candidate.ports.iter().filter_map(|port| port.field.get("nodePort"));
     fields.chain(node_ports).for_each(|field| change.remove(field));
     let inert = annotations(candidate, !ranges.is_empty(), options.prune_annotations, plan);
-    plan.done.push("make the Service a `ClusterIP`".to_owned());
+    plan.done.push(DONE.to_owned());
     if !inert.is_empty() {
         plan.left.push(format!("its annotations `{}` mean nothing any more", inert.join("`, `")));
     }
@@ -118,11 +121,15 @@ fn blocker(world: &World<'_>, candidate: &Candidate<'_>) -> Option<String> {
             let target = route.annotation("alb.ingress.kubernetes.io/target-type").and_then(|target| target.text());
             target == Some("ip") || !candidate.annotation("cloud.google.com/neg").is_empty()
         };
-        route.ingress_class().is_some_and(needs_node_port) && !by_address()
+        // Without a class it is the cluster's default controller, which may be one of these.
+        route.ingress_class().is_none_or(needs_node_port) && !by_address()
     });
     if let Some(route) = cloud {
         let name = &inventory.resource(route.id).name;
-        return Some(format!("{name} of class `{}` sends to its node port", route.ingress_class().unwrap_or_default()));
+        return Some(match route.ingress_class() {
+            Some(class) => format!("{name} of class `{class}` sends to its node port"),
+            None => format!("{name} names no class, and controllers of clouds send to its node port"),
+        });
     }
     let sets_type = |patch: Field<'_>| {
         let spec = patch.get("spec");

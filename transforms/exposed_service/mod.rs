@@ -1,6 +1,7 @@
 //! Services that are reached past the mesh's gateways.
 
 mod candidate;
+mod copies;
 mod cut_over;
 mod elsewhere;
 mod gateway;
@@ -13,10 +14,8 @@ mod selector;
 mod source_ranges;
 
 use candidate::Candidate;
-use hosts::Hosts;
 use plan::{Missing, Plan, World};
 
-use crate::config::Cutover;
 use crate::rule::{Context, Finding, Fix, Level, Meta, Safety, Transform};
 use crate::transform;
 
@@ -87,7 +86,7 @@ fn finding(world: &World<'_>, candidate: &Candidate<'_>) -> Finding {
     if done.is_empty() {
         return finding.help(if left.is_empty() { why.to_owned() } else { left });
     }
-    let mut consequence = consequence(candidate, cx.options.exposed_service.cutover);
+    let mut consequence = consequence(candidate, done.iter().any(|part| part == cut_over::DONE));
     if !left.is_empty() {
         consequence = format!("{consequence}; {left}");
     }
@@ -98,13 +97,10 @@ fn finding(world: &World<'_>, candidate: &Candidate<'_>) -> Finding {
 }
 
 /// What moving means for those who are not in the files.
-fn consequence(candidate: &Candidate<'_>, cutover: Cutover) -> String {
-    let hosts = match &candidate.hosts {
-        Hosts::Known { names, .. } => names.join("`, `"),
-        Hosts::Missing(_) => String::new(),
-    };
+fn consequence(candidate: &Candidate<'_>, is_cut_over: bool) -> String {
+    let hosts = opening::hosts_of(candidate).join("`, `");
     let names = if hosts.is_empty() { String::new() } else { format!("`{hosts}` must lead to the gateway") };
-    match (candidate.kind.is_cut_over(cutover), names.is_empty()) {
+    match (is_cut_over, names.is_empty()) {
         (true, true) => "clients of the old address must move to the gateway before".to_owned(),
         (true, false) => format!("{names}, and clients of the old address must move there before"),
         (false, _) => names,

@@ -1,9 +1,11 @@
 //! What a gateway has to open for each port of a Service, or why it can't.
 
 use super::candidate::Candidate;
+use super::copies;
 use super::hosts::Hosts;
-use crate::manifest::{Protocol, ProtocolClass, Route, RouteKind, ServicePort, protocol};
+use crate::manifest::{Protocol, ProtocolClass, ResourceId, Route, RouteKind, ServicePort, protocol};
 use crate::rule::Context;
+use crate::transforms::port_protocol;
 
 /// How a gateway passes traffic on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +50,13 @@ pub(super) enum Fate<'a> {
 pub(super) fn fates<'a>(cx: &Context<'a>, candidate: &Candidate<'a>) -> Vec<Fate<'a>> {
     let options = &cx.options.exposed_service;
     let mut fates = Vec::with_capacity(candidate.ports.len());
-    let main = main_port(candidate);
+    let main = main_port(cx, candidate);
     let mut has_tls =
-        options.credential_name.is_some() && candidate.ports.iter().any(|port| way(*port) == Ok(Way::Http));
+        options.credential_name.is_some() && candidate.ports.iter().any(|port| way(cx, *port) == Ok(Way::Http));
     for (i, port) in candidate.ports.iter().enumerate() {
         let mapped = mapped(cx, candidate, *port);
-        let fate = match way(*port) {
-            _ if is_exposed(cx, *port) => Fate::Exposed,
+        let fate = match way(cx, *port) {
+            _ if is_exposed(cx, candidate.id, *port) => Fate::Exposed,
             Err(reason) => Fate::Stays(reason),
             Ok(way) if way.is_http() && mapped.is_none() && main != Some(i) => Fate::Stays(format!(
                 "port {} needs a gateway port of its own: `rules.exposed-service.portMap: {{\"{}\": <port>}}`",
@@ -86,12 +88,14 @@ pub(super) fn fates<'a>(cx: &Context<'a>, candidate: &Candidate<'a>) -> Vec<Fate
 }
 
 /// How a port's traffic passes a gateway.
-fn way(port: ServicePort<'_>) -> Result<Way, String> {
+fn way(cx: &Context<'_>, port: ServicePort<'_>) -> Result<Way, String> {
     if port.transport() != "TCP" {
         let transport = port.transport();
         return Err(format!("port {} is {transport}, which no gateway of the mesh carries", number(port)));
     }
-    match protocol(port.field) {
+    let declared = protocol(port.field);
+    let known = || port_protocol::proven(cx, port).unwrap_or(declared);
+    match if declared == Protocol::Undeclared { known() } else { declared } {
         Protocol::Grpc => Ok(Way::Grpc),
         Protocol::Https | Protocol::Tls => Ok(Way::Passthrough),
         Protocol::Undeclared => Err(format!(
@@ -104,8 +108,8 @@ fn way(port: ServicePort<'_>) -> Result<Way, String> {
 }
 
 /// The one HTTP port that gets the Service's public names, where several could: by its name, then by its number.
-fn main_port(candidate: &Candidate<'_>) -> Option<usize> {
-    let http = || (0..candidate.ports.len()).filter(|i| way(candidate.ports[*i]).is_ok_and(Way::is_http));
+fn main_port(cx: &Context<'_>, candidate: &Candidate<'_>) -> Option<usize> {
+    let http = || (0..candidate.ports.len()).filter(|i| way(cx, candidate.ports[*i]).is_ok_and(Way::is_http));
     let named = |i: &usize| matches!(candidate.ports[*i].name(), "http" | "web" | "grpc");
     let numbered = |wanted: i64| move |i: &usize| candidate.ports[*i].number() == Some(wanted);
     let only = || http().next().filter(|_| http().nth(1).is_none());
@@ -132,8 +136,10 @@ fn number(port: ServicePort<'_>) -> String {
 }
 
 /// True when a gateway leads to the port already, whoever wrote that.
-fn is_exposed(cx: &Context<'_>, port: ServicePort<'_>) -> bool {
-    cx.inventory.routes_to_port(port).iter().any(|route| route.is_certain && is_by_gateway(route))
+fn is_exposed(cx: &Context<'_>, service: ResourceId, port: ServicePort<'_>) -> bool {
+    let mut routes =
+        cx.inventory.routes_to_port(port).into_iter().filter(|route| route.is_certain && is_by_gateway(route));
+    routes.any(|route| copies::is_for(cx.inventory, route.id, service, copies::Far::IsNot))
 }
 
 /// True for a route that a gateway of the mesh, or one of the Gateway API, has.

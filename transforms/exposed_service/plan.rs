@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::candidate::Candidate;
+use super::copies::{self, Far};
 use super::hosts::Hosts;
 use super::opening::{self, Fate, Opening, Way, hosts_of};
 use super::selector::Selector;
@@ -209,7 +210,45 @@ impl<'a> World<'a> {
             (None, GatewayMode::PerService, _) | (None, _, None) => format!("{}-gateway", candidate.name),
             (None, _, Some(namespace)) => format!("{namespace}-gateway"),
         };
-        Ok((namespace, bounded(&name)))
+        let name = bounded(&name);
+        if options.gateway_name.is_some() || !self.is_taken(candidate, &name) {
+            return Ok((namespace, name));
+        }
+        let base = known.filter(|_| options.mode == GatewayMode::Shared).unwrap_or(&candidate.name);
+        let name = bounded(&format!("{base}{}-gateway", options.suffix));
+        Ok((namespace, name))
+    }
+
+    /// True when a Gateway of the input that is none of the Service's has this name already, and may meet a new one.
+    fn is_taken(&self, candidate: &Candidate<'_>, name: &str) -> bool {
+        let inventory = self.cx.inventory;
+        let group = match self.cx.options.exposed_service.api {
+            GatewayApi::Istio => "networking.istio.io",
+            GatewayApi::GatewayApi => "gateway.networking.k8s.io",
+        };
+        inventory.of_kind(group, "Gateway").any(|id| {
+            inventory.resource(id).name.name == name
+                && inventory.share_a_namespace(id, candidate.id)
+                && !copies::is_for_another(inventory, id, candidate.id)
+                && !self.may_use(candidate, id)
+        })
+    }
+
+    /// True when the Gateway selects the pods, or has the class, that a new one would.
+    fn may_use(&self, candidate: &Candidate<'_>, gateway: ResourceId) -> bool {
+        let options = &self.cx.options.exposed_service;
+        let same = match options.api {
+            GatewayApi::Istio => {
+                let own = selector::of_gateway(self.cx.inventory, gateway);
+                own.is_some() && own.as_ref() == self.selector.as_ref().ok()
+            }
+            GatewayApi::GatewayApi => {
+                let root = self.cx.inventory.root(gateway);
+                root.map(|root| root.text_at(&["spec", "gatewayClassName"]))
+                    == Some(options.gateway_class_name.as_str())
+            }
+        };
+        same && self.belongs_together(candidate, gateway)
     }
 
     /// Refuses a new resource in another namespace than that of the Service, where a kustomization sets it for all.
@@ -235,26 +274,18 @@ impl<'a> World<'a> {
     /// namespaces they are in, or come together.
     pub(super) fn belongs_together(&self, candidate: &Candidate<'_>, gateway: ResourceId) -> bool {
         let inventory = self.cx.inventory;
-        let named = inventory.services_named(&candidate.name).iter().copied();
-        let copies: Vec<ResourceId> = named.filter(|id| inventory.share_a_namespace(*id, candidate.id)).collect();
-        let is_nearest = copies.len() == 1 || inventory.nearest(gateway, &copies).contains(&candidate.id);
+        let is_for = copies::is_for(inventory, gateway, candidate.id, Far::IsForTheNearest);
         let known = inventory.resource(gateway).name.namespace.is_some();
         let mut places = inventory.placements(gateway).iter();
         let comes_along = candidate.namespace.is_some() && places.all(|place| place.namespace == candidate.namespace);
         // Both without a namespace come into the same one when they come together.
         let unknown = || candidate.written_namespace.is_none() && self.stands_beside(candidate, gateway);
-        is_nearest && (known || comes_along || unknown())
+        is_for && (known || comes_along || unknown())
     }
 
     /// True when both lie in one folder, or one kustomization deploys both.
     pub(super) fn stands_beside(&self, candidate: &Candidate<'_>, other: ResourceId) -> bool {
-        let inventory = self.cx.inventory;
-        let folder = |id: ResourceId| {
-            let name = inventory.file_name(inventory.resource(id).file);
-            name.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned()
-        };
-        let tops = |id: ResourceId| inventory.placements(id).iter().filter_map(|place| place.kustomization);
-        folder(candidate.id) == folder(other) || tops(candidate.id).any(|top| tops(other).any(|there| there == top))
+        copies::stand_together(self.cx.inventory, other, candidate.id)
     }
 
     /// The Gateway of this name, if the input has it.

@@ -71,6 +71,14 @@ fn finding(cx: &Context<'_>, port: ServicePort<'_>) -> Option<Finding> {
     }
 }
 
+/// The protocol that the manifests prove of a port that declares none.
+pub(super) fn proven(cx: &Context<'_>, port: ServicePort<'_>) -> Option<Protocol> {
+    match Case::of(cx.inventory, port).verdict() {
+        verdict::Verdict::Known(best) => Some(best.protocol),
+        _ => None,
+    }
+}
+
 /// The port as people know it: by its name, its number, or both.
 fn label(port: ServicePort<'_>) -> String {
     let number = port.field.text_at(&["port"]);
