@@ -92,7 +92,17 @@ impl Client {
 
     /// Sends a request; the answer's body.
     pub(crate) fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Refusal> {
-        let (code, body) = self.exchange(method, path, body).map_err(|error| Refusal::own(error.to_string()))?;
+        let mut answer = self.exchange(method, path, body);
+        // On a busy machine a connection may break; what may be asked twice is asked again.
+        let may_be_asked_twice = method != "POST" || path.contains("dryRun=All");
+        for _ in 0..3 {
+            if answer.is_ok() || !may_be_asked_twice {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            answer = self.exchange(method, path, body);
+        }
+        let (code, body) = answer.map_err(|error| Refusal::own(error.to_string()))?;
         let value: Value = serde_json::from_str(&body).unwrap_or(Value::String(body));
         if (200..300).contains(&code) {
             return Ok(value);

@@ -140,19 +140,20 @@ pub(crate) fn pair(before: Vec<Resource>, after: Vec<Resource>) -> Vec<Pair> {
         .collect();
     // A Gateway is needed in the copy of each route that names it.
     for pair in &placed {
-        let Some(new) = pair.after.as_ref().filter(|new| new.kind() == "Gateway") else { continue };
+        let Some(new) = pair.after.as_ref() else { continue };
         let is_its_route = |other: &&Pair| {
             other.after.as_ref().is_some_and(|other| {
                 folder(&other.file) == folder(&new.file) && names_gateway(&other.value["spec"], new)
             })
         };
-        let mut copies: BTreeSet<usize> = placed.iter().filter(is_its_route).map(|route| route.copy).collect();
+        let is_gateway = |_: &&Pair| new.kind() == "Gateway";
+        let routes = placed.iter().filter(is_gateway).filter(is_its_route);
+        let mut copies: BTreeSet<usize> = routes.map(|route| route.copy).collect();
         if copies.is_empty() {
             copies.insert(pair.copy);
         }
         pairs.extend(copies.into_iter().map(|copy| Pair { copy, ..pair.clone() }));
     }
-    pairs.extend(placed.into_iter().filter(|pair| pair.after.as_ref().is_some_and(|new| new.kind() != "Gateway")));
     pairs.sort_by_key(|pair| !pair.is_namespace());
     pairs
 }
