@@ -158,10 +158,10 @@ impl Change {
                 creation
             }
         };
-        // Without a namespace two of one name may be in two.
-        let name = creation.name();
-        let key = if name.namespace.is_none() { creation.file.unwrap_or_default() } else { String::new() };
-        self.premises.push(Premise::Claim { owner: name, key });
+        // Without a namespace two of one name may be in two, unless they are deployed together.
+        let owner = creation.name();
+        let key = if owner.namespace.is_none() { inventory.deployed_as(beside) } else { String::new() };
+        self.premises.push(Premise::Claim { owner, key });
         Ok(())
     }
 

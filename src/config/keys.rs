@@ -69,7 +69,11 @@ pub(super) fn is_domain(text: &str) -> bool {
 
 /// True for a public name as a Gateway takes it: a domain, `*.` in front of one, or `*`.
 pub fn is_host(text: &str) -> bool {
-    text == "*" || is_domain(text.strip_prefix("*.").unwrap_or(text))
+    let is_named = |text: &str| {
+        let last = text.rsplit('.').next().unwrap_or_default();
+        is_domain(text) && !last.bytes().all(|letter| letter.is_ascii_digit())
+    };
+    text == "*" || is_named(text.strip_prefix("*.").unwrap_or(text))
 }
 
 /// True for one such label.

@@ -336,6 +336,12 @@ fn can_not_append(file: &SourceFile) -> Option<String> {
         return file.held.clone();
     }
     let is_read = |slot: &Slot| matches!(slot.state, State::Read(_) | State::Other);
+    if file.slots.iter().any(|slot| matches!(slot.state, State::Broken(_) | State::Template(_))) {
+        return Some("not all of it can be read, so nothing is added at its end".to_owned());
+    }
+    if file.text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']) {
+        return Some("it is JSON, which takes no further document; convert it to YAML".to_owned());
+    }
     // A text that does not end with a line break may need one in its last scalar.
     let last = file.slots.last().filter(|_| !file.text.ends_with('\n'));
     (last.is_some_and(|slot| !is_read(slot)))

@@ -263,7 +263,9 @@ fn prove_appended(before: &Arc<str>, after: &Arc<str>, value: &Value) -> Result<
     let (old, new) = (yaml::slices(before), yaml::slices(after));
     let Some((last, rest)) = new.split_last() else { return Err("the new document is not there".to_owned()) };
     // A text may end with an empty document, which the new one fills.
-    let is_empty = |slice: &Span| matches!(before[slice.range()].trim(), "" | "---");
+    let is_empty = |slice: &Span| {
+        matches!(before[slice.range()].trim(), "" | "---") || matches!(yaml::parse(before, *slice), Ok(None))
+    };
     let kept = match old.split_last() {
         Some((end, earlier)) if rest.len() == earlier.len() && is_empty(end) => earlier,
         _ => &old[..],

@@ -51,6 +51,13 @@ impl<'a> Inventory<'a> {
         Ok(Carrier::File { name, entries })
     }
 
+    /// What a resource is deployed by, as a name: its first top kustomization, else its folder.
+    pub fn deployed_as(&self, id: ResourceId) -> String {
+        let top = self.placements(id).iter().filter_map(|place| place.kustomization).min();
+        let file = self.file_name(top.unwrap_or(self.resource(id).file));
+        file.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned()
+    }
+
     /// The top node of a document.
     fn document_root(&self, file: FileId, document: u32) -> Option<Field<'a>> {
         let root = self.files().get(file.0 as usize)?.document(document)?.root();

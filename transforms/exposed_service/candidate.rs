@@ -86,13 +86,15 @@ fn candidate<'a>(inventory: &'a Inventory<'a>, id: ResourceId) -> Option<Candida
     let name = inventory.resource(id).name.clone();
     let mut namespaces = inventory.placements(id).iter().map(|placement| placement.namespace.clone());
     let namespace = namespaces.next().flatten().filter(|first| namespaces.all(|other| other.as_ref() == Some(first)));
+    let places_agree = namespace == name.namespace;
     Some(Candidate {
         id,
         root,
         at,
         kind,
         name: name.name,
-        written_namespace: name.namespace,
+        // A kustomization may give it another one.
+        written_namespace: name.namespace.filter(|_| namespace.is_some() && places_agree),
         namespace,
         ports: inventory.ports_of(id).collect(),
         hosts: Hosts::Missing(String::new()),

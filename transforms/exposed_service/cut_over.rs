@@ -51,6 +51,13 @@ pub(super) fn add(world: &World<'_>, candidate: &Candidate<'_>, ranges: &[Field<
         plan.left.push(format!("it stays a {} for {them}", candidate.kind.word()));
         return;
     }
+    if !source_ranges::are_kept(world, candidate, ranges, plan) {
+        plan.left.push(
+            "it stays a LoadBalancer: its routes are there already, and no policy takes the place of its `loadBalancerSourceRanges`"
+                .to_owned(),
+        );
+        return;
+    }
     let change = &mut plan.change;
     change.set(candidate.at, "ClusterIP");
     let spec = candidate.root.get("spec");

@@ -27,7 +27,12 @@ pub(super) fn open(
     change: &mut Change,
 ) -> Result<(Vec<Reference>, Vec<String>), String> {
     let options = &world.cx.options.exposed_service;
-    let wanted: Vec<Server> = openings.iter().flat_map(|opening| servers(world, candidate, *opening)).collect();
+    let mut wanted: Vec<Server> = Vec::new();
+    for server in openings.iter().flat_map(|opening| servers(world, candidate, *opening)) {
+        if !wanted.contains(&server) {
+            wanted.push(server);
+        }
+    }
     let mut references: Vec<Reference> = Vec::new();
     let mut missing: Vec<Server> = Vec::new();
     for server in wanted {
@@ -39,7 +44,23 @@ pub(super) fn open(
     if missing.is_empty() {
         return Ok((references, Vec::new()));
     }
-    match home(world, candidate, selector)? {
+    let home = home(world, candidate, selector)?;
+    let own = if let Home::There(gateway) = &home { Some(*gateway) } else { None };
+    let others = usable(world, candidate, selector).filter(|id| Some(*id) != own);
+    for (gateway, server) in others.flat_map(|id| missing.iter().map(move |server| (id, server))) {
+        let there = servers_of(world, gateway).find(|one| {
+            number_of(*one) == Some(server.number.into()) && (server.protocol == "TCP" || !server.shares(*one))
+        });
+        if let Some(there) = there {
+            return Err(format!(
+                "port {} of Gateway `{}`, which has the same pods, is {} already: give the Service another one by `rules.exposed-service.portMap`",
+                server.number,
+                world.cx.inventory.resource(gateway).name.name,
+                there.text_at(&["port", "protocol"])
+            ));
+        }
+    }
+    match home {
         Home::There(gateway) => {
             let done = widen(world, candidate, gateway, &missing, hosts, change)?;
             add(&mut references, reference(world, candidate, gateway));
@@ -51,6 +72,7 @@ pub(super) fn open(
         }
         Home::New { namespace, name } => {
             let own = namespace == candidate.written_namespace;
+            check_namespace(candidate, own)?;
             let servers: Vec<Value> =
                 missing.iter().map(|server| server.value(&prefixed(candidate, own, hosts))).collect();
             let mut metadata = json!({"name": name});
@@ -99,6 +121,14 @@ impl Server {
         server
     }
 
+    /// True when both can be on one port: both plain HTTP, or both with TLS, told apart by names.
+    fn shares(&self, server: Field<'_>) -> bool {
+        let has_tls = |protocol: &str| matches!(protocol, "HTTPS" | "TLS");
+        let is_http = |protocol: &str| matches!(protocol, "HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB");
+        let protocol = server.text_at(&["port", "protocol"]).to_ascii_uppercase();
+        has_tls(&protocol) && has_tls(self.protocol) || is_http(&protocol) && is_http(self.protocol)
+    }
+
     /// True when a server of a Gateway does the same.
     fn is_like(&self, server: Field<'_>) -> bool {
         let is_http = |protocol: &str| matches!(protocol, "HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB");
@@ -130,7 +160,9 @@ fn servers(world: &World<'_>, candidate: &Candidate<'_>, opening: Opening<'_>) -
             let name = if credential == template { name } else { bounded(&format!("{name}-{}", candidate.name)) };
             let tls = json!({"mode": mode, "credentialName": credential});
             let https = Server { number, name, protocol: "HTTPS", tls: Some(tls) };
-            let redirect = options.https_redirect.then(|| Server {
+            // Clients are sent to the usual port.
+            let redirects = options.https_redirect && number == options.https_port;
+            let redirect = redirects.then(|| Server {
                 number: options.http_port,
                 name: "http".to_owned(),
                 protocol: "HTTP",
@@ -272,6 +304,7 @@ fn widen(
     let owner = inventory.resource(gateway).name.clone();
     let spec = inventory.root(gateway).and_then(|root| root.get("spec")).ok_or("the Gateway has no `spec`")?;
     let own = owner.namespace == candidate.written_namespace;
+    check_namespace(candidate, own)?;
     let hosts = prefixed(candidate, own, hosts);
     let mut done = Vec::new();
     for server in missing {
@@ -293,12 +326,7 @@ fn widen(
                 ));
             }
             None => {
-                let clash = |one: &Field<'_>| {
-                    let has_tls = |protocol: &str| matches!(protocol, "HTTPS" | "TLS");
-                    let protocol = one.text_at(&["port", "protocol"]);
-                    !(has_tls(protocol) && has_tls(server.protocol))
-                };
-                if let Some(other) = same_port().find(clash) {
+                if let Some(other) = same_port().find(|one| !server.shares(*one)) {
                     return Err(format!(
                         "port {} of Gateway `{}` is {} already: give the Service another one by `rules.exposed-service.portMap`",
                         server.number,
@@ -331,6 +359,14 @@ fn prefixed(candidate: &Candidate<'_>, own: bool, hosts: &[String]) -> Vec<Strin
         _ => ".",
     };
     hosts.iter().map(|host| format!("{namespace}/{host}")).collect()
+}
+
+/// A Gateway in another namespace has to say which namespace's VirtualServices it takes.
+fn check_namespace(candidate: &Candidate<'_>, own: bool) -> Result<(), String> {
+    if own || candidate.namespace.is_some() {
+        return Ok(());
+    }
+    Err("its namespace is not known, and the Gateway is in another one that has to name it: write it".to_owned())
 }
 
 /// How a VirtualService beside the Service names a Gateway.

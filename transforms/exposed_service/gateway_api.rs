@@ -48,7 +48,9 @@ pub(super) fn open(
             let name = bounded(&format!("{name}-redirect"));
             let filter = json!({"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}});
             let mut spec = json!({"parentRefs": gateway.parents(&redirecting)});
-            spec["hostnames"] = json!(hosts);
+            if !hosts.iter().any(|host| host == "*") {
+                spec["hostnames"] = json!(hosts);
+            }
             spec["rules"] = json!([{"filters": [filter]}]);
             let route = resource(candidate, &format!("{GROUP}/v1"), "HTTPRoute", &name, spec);
             change.create(world.cx.inventory, candidate.id, &world.file_of(candidate), route)?;
@@ -105,15 +107,18 @@ impl Listener {
     }
 
     /// True when a listener of a Gateway does the same for routes of the Gateway's own namespace.
-    fn is_like(&self, listener: Field<'_>) -> bool {
+    fn is_like(&self, listener: Field<'_>, is_foreign: bool) -> bool {
         let host = listener.text_at(&["hostname"]);
         let own = self.host.as_deref().unwrap_or("*");
         let from = listener.text_at(&["allowedRoutes", "namespaces", "from"]);
-        let mode = |value: &str| value == self.tls.as_ref().and_then(|tls| tls["mode"].as_str()).unwrap_or_default();
+        let mode = |value: &str| {
+            let value = if value.is_empty() { "Terminate" } else { value };
+            value == self.tls.as_ref().and_then(|tls| tls["mode"].as_str()).unwrap_or_default()
+        };
         listener.get("port").and_then(|port| port.as_i64()) == Some(self.number.into())
             && listener.text_at(&["protocol"]) == self.protocol
             && (host.is_empty() || covers(host, own))
-            && matches!(from, "" | "Same" | "All")
+            && (from == "All" || !is_foreign && matches!(from, "" | "Same"))
             && (self.tls.is_none() || mode(listener.text_at(&["tls", "mode"])))
     }
 }
@@ -129,8 +134,10 @@ fn listeners(world: &World<'_>, candidate: &Candidate<'_>, opening: Opening<'_>,
     let mut listeners = Vec::new();
     for (i, host) in hosts.iter().enumerate() {
         let named = |word: &str| {
-            let count = if i == 0 { String::new() } else { format!("-{}", i + 1) };
-            bounded(&format!("{word}-{}{count}", candidate.name))
+            let usual = [options.http_port, options.https_port].contains(&number);
+            let port = if usual { String::new() } else { format!("-{number}") };
+            let count = if i == 0 { String::new() } else { format!("-host-{}", i + 1) };
+            bounded(&format!("{word}-{}{port}{count}", candidate.name))
         };
         let host = Some(host.clone()).filter(|host| host != "*");
         let credential = options.credential_name.as_deref().filter(|_| opening.way.is_http());
@@ -142,7 +149,7 @@ fn listeners(world: &World<'_>, candidate: &Candidate<'_>, opening: Opening<'_>,
             }
             (_, None) => ("HTTP", "http", None),
         };
-        if protocol == "HTTPS" && options.https_redirect {
+        if protocol == "HTTPS" && options.https_redirect && number == options.https_port {
             let (number, name) = (options.http_port, named("http"));
             listeners.push(Listener { number, name, protocol: "HTTP", host: host.clone(), tls: None, redirects: true });
         }
@@ -194,6 +201,11 @@ fn gateway(
             let there = world.named_gateway(candidate, GROUP, namespace, name);
             let foreign =
                 Some(namespace.clone()).filter(|namespace| candidate.written_namespace.as_ref() != Some(namespace));
+            if there.is_none() && options.https_redirect && options.credential_name.is_some() {
+                return Err(format!(
+                    "Gateway `{namespace}/{name}` is not in the files, so the route that sends clients to HTTPS can't name its listener: take `httpsRedirect` away"
+                ));
+            }
             if there.is_none() {
                 return Ok(Parent { namespace: foreign, name: name.clone(), is_known: false });
             }
@@ -234,7 +246,8 @@ fn gateway(
     let spec = inventory.root(id).and_then(|root| root.get("spec")).ok_or("the Gateway has no `spec`")?;
     let have = || spec.get("listeners").into_iter().flat_map(Field::items);
     for listener in wanted.iter_mut() {
-        if let Some(there) = have().find(|one| listener.is_like(*one)) {
+        let is_like = |one: &Field<'_>| listener.protocol != "TCP" && listener.is_like(*one, foreign.is_some());
+        if let Some(there) = have().find(is_like) {
             listener.name = there.text_at(&["name"]).to_owned();
             continue;
         }

@@ -57,7 +57,7 @@ fn own(inventory: &Inventory<'_>, candidate: &Candidate<'_>) -> Hosts {
     for annotation in [OWN, EXTERNAL_DNS] {
         let names = list(candidate.annotation(annotation));
         if !names.is_empty() {
-            return known(names, format!("its annotation `{annotation}`"));
+            return known(inventory, names, format!("its annotation `{annotation}`"));
         }
     }
     let ingresses = inventory.routes_to(candidate.id);
@@ -66,10 +66,10 @@ fn own(inventory: &Inventory<'_>, candidate: &Candidate<'_>) -> Hosts {
         .flat_map(|route| route.hosts())
         .filter_map(|host| host.text())
         .filter(|host| !host.is_empty())
-        .map(str::to_owned)
+        .map(str::to_ascii_lowercase)
         .collect();
     if !names.is_empty() {
-        return known(names.into_iter().collect(), "an Ingress".to_owned());
+        return known(inventory, names.into_iter().collect(), "an Ingress".to_owned());
     }
     let Some(template) = &inventory.options().exposed_service.host_template else {
         return Hosts::Missing(format!(
@@ -77,15 +77,16 @@ fn own(inventory: &Inventory<'_>, candidate: &Candidate<'_>) -> Hosts {
         ));
     };
     match candidate.fill(template) {
-        Some(name) => known(vec![name], "`rules.exposed-service.hostTemplate`".to_owned()),
+        Some(name) => known(inventory, vec![name], "`rules.exposed-service.hostTemplate`".to_owned()),
         None => Hosts::Missing(format!(
             "its namespace is not known, which `hostTemplate: {template}` needs: write it, or give a name by the annotation `{OWN}`"
         )),
     }
 }
 
-fn known(names: Vec<String>, from: String) -> Hosts {
-    match names.iter().find(|name| !is_host(name)) {
+fn known(inventory: &Inventory<'_>, names: Vec<String>, from: String) -> Hosts {
+    let is_public = |name: &str| is_host(name) && name != "*" && !inventory.is_cluster_host(name);
+    match names.iter().find(|name| !is_public(name)) {
         Some(name) => Hosts::Missing(format!("`{name}` from {from} is no public name that a Gateway takes")),
         None => Hosts::Known { names, from },
     }
@@ -94,8 +95,9 @@ fn known(names: Vec<String>, from: String) -> Hosts {
 fn list(text: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for name in text.split(',').map(|name| name.trim().trim_end_matches('.')).filter(|name| !name.is_empty()) {
-        if !names.iter().any(|have| have == name) {
-            names.push(name.to_owned());
+        let name = name.to_ascii_lowercase();
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
     names

@@ -7,6 +7,7 @@ use super::gateway::{self, Reference};
 use super::opening::{Fate, Opening, Way, hosts_of};
 use super::plan::{Plan, World, bounded};
 use super::selector::Selector;
+use crate::config::GatewayMode;
 use crate::manifest::{Field, Route, RouteKind};
 use crate::rule::{Change, manifest_text};
 
@@ -28,6 +29,16 @@ pub(super) fn open(
     check_name(world, candidate, &name)?;
     let value = virtual_service(world, candidate, &name, &references, openings, hosts);
     change.create(world.cx.inventory, candidate.id, &world.file_of(candidate), value)?;
+    if let GatewayMode::Existing(namespace, gateway) = &world.cx.options.exposed_service.mode
+        && world.named_gateway(candidate, "networking.istio.io", namespace, gateway).is_none()
+    {
+        let numbers: Vec<String> = openings.iter().map(|opening| opening.number.to_string()).collect();
+        plan.left.push(format!(
+            "Gateway `{namespace}/{gateway}` is not in the files: it needs `{}` on port {}",
+            hosts.join("`, `"),
+            numbers.join(" and ")
+        ));
+    }
     plan.change = change;
     plan.done.extend(done);
     plan.done.push(format!("make the VirtualService `{name}`"));
@@ -146,10 +157,11 @@ fn is_simple(world: &World<'_>, candidate: &Candidate<'_>) -> bool {
     let rules = internal_rules(world, candidate);
     let [rule] = rules.as_slice() else { return false };
     let only_routes = rule.entries().all(|(key, _)| matches!(&*key, "route" | "name"));
+    let inventory = world.cx.inventory;
+    let Some(own) = inventory.enclosing(rule.id()) else { return false };
     let is_own = |route: Field<'_>| {
-        let host = route.text_at(&["destination", "host"]);
         let simple = route.entries().all(|(key, _)| matches!(&*key, "destination" | "weight"));
-        simple && host.split('.').next() == Some(candidate.name.as_str())
+        simple && inventory.services_of_host(own, route.text_at(&["destination", "host"])) == [candidate.id]
     };
     let mut routes = rule.get("route").into_iter().flat_map(Field::items);
     only_routes && routes.all(is_own)

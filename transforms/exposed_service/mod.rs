@@ -14,6 +14,7 @@ mod selector;
 mod source_ranges;
 
 use candidate::Candidate;
+pub(super) use plan::bounded;
 use plan::{Missing, Plan, World};
 
 use crate::rule::{Context, Finding, Fix, Level, Meta, Safety, Transform};

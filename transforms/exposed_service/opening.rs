@@ -3,7 +3,7 @@
 use super::candidate::Candidate;
 use super::copies;
 use super::hosts::Hosts;
-use crate::manifest::{Protocol, ProtocolClass, ResourceId, Route, RouteKind, ServicePort, protocol};
+use crate::manifest::{Field, Protocol, ProtocolClass, ResourceId, Route, RouteKind, ServicePort, protocol};
 use crate::rule::Context;
 use crate::transforms::port_protocol;
 
@@ -137,16 +137,45 @@ fn number(port: ServicePort<'_>) -> String {
 
 /// True when a gateway leads to the port already, whoever wrote that.
 fn is_exposed(cx: &Context<'_>, service: ResourceId, port: ServicePort<'_>) -> bool {
-    let mut routes =
-        cx.inventory.routes_to_port(port).into_iter().filter(|route| route.is_certain && is_by_gateway(route));
+    let routes = cx.inventory.routes_to_port(port).into_iter();
+    let mut routes = routes.filter(|route| route.is_certain && is_by_gateway(route) && takes_all(route));
     routes.any(|route| copies::is_for(cx.inventory, route.id, service, copies::Far::IsNot))
+}
+
+/// True for a route that takes all requests for its hosts, but for those of other rules: one for some paths only does not
+/// expose a Service.
+fn takes_all(route: &Route<'_>) -> bool {
+    let Some(rule) = route.rule else { return true };
+    let entries = |key: &str| rule.get(key).into_iter().flat_map(Field::items);
+    let is_root = |path: Option<Field<'_>>| path.is_none_or(|path| path.text() == Some("/"));
+    match route.kind {
+        RouteKind::VirtualHttp => {
+            let is_open = |entry: Field<'_>| {
+                entry.entries().all(|(key, value)| match &*key {
+                    "uri" => is_root(value.get("prefix").or_else(|| value.get("exact")).or_else(|| value.get("regex"))),
+                    key => matches!(key, "name" | "port" | "gateways"),
+                })
+            };
+            rule.get("match").is_none() || entries("match").any(is_open)
+        }
+        RouteKind::Http => {
+            let is_open =
+                |entry: Field<'_>| entry.entries().all(|(key, value)| &*key == "path" && is_root(value.get("value")));
+            rule.get("matches").is_none() || entries("matches").any(is_open)
+        }
+        _ => true,
+    }
 }
 
 /// True for a route that a gateway of the mesh, or one of the Gateway API, has.
 pub(super) fn is_by_gateway(route: &Route<'_>) -> bool {
     match route.kind {
         RouteKind::Ingress => route.ingress_class() == Some("istio"),
-        _ => !route.is_inside_the_mesh() && !route.parents().is_empty(),
+        _ => {
+            let parents = route.parents();
+            let is_egress = |parent: &Field<'_>| parent.text().is_some_and(|name| name.contains("egress"));
+            !route.is_inside_the_mesh() && !parents.is_empty() && !parents.iter().all(is_egress)
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct World<'a> {
     /// The labels of the gateway's pods, or what to do where they are not known.
     pub(super) selector: Result<Selector, String>,
     fates: HashMap<ResourceId, Vec<Fate<'a>>>,
+    /// The VirtualServices of gateways by their hosts.
+    routed: HashMap<&'a str, Vec<ResourceId>>,
 }
 
 /// What is done for a Service.
@@ -102,6 +104,9 @@ fn open(
         Hosts::Known { names, .. } => names,
         Hosts::Missing(what) => return Err(Missing::Known(what.clone())),
     };
+    if let Some((host, route)) = hosts.iter().find_map(|host| Some((host, world.taker_of(candidate, host)?))) {
+        return Err(Missing::Refused(format!("`{host}` is a host of {} already", inventory.resource(route).name)));
+    }
     match world.cx.options.exposed_service.api {
         GatewayApi::Istio => {
             let selector = world.selector.as_ref().map_err(|missing| Missing::Known(missing.clone()))?;
@@ -123,7 +128,13 @@ fn open(
 impl<'a> World<'a> {
     pub(super) fn new(cx: &'a Context<'a>, candidates: &[Candidate<'a>]) -> Self {
         let fates = candidates.iter().map(|candidate| (candidate.id, opening::fates(cx, candidate))).collect();
-        let mut world = World { cx, selector: selector::find(cx.inventory), fates };
+        let mut routed: HashMap<&str, Vec<ResourceId>> = HashMap::new();
+        for one in cx.inventory.virtual_services().filter(|one| !one.is_inside_the_mesh()) {
+            for host in one.hosts().filter_map(|host| host.text()) {
+                routed.entry(host).or_default().push(one.id);
+            }
+        }
+        let mut world = World { cx, selector: selector::find(cx.inventory), fates, routed };
         world.part(candidates);
         world
     }
@@ -132,48 +143,53 @@ impl<'a> World<'a> {
         self.fates.get(&candidate.id).map_or(&[], Vec::as_slice)
     }
 
-    /// Takes the openings away that two Services would take from each other: a port that is passed on by its number,
-    /// and one public name on one port. Copies of one Service in several folders never meet.
+    /// Takes the openings away that two ports would take from each other: a port that is passed on by its number, one
+    /// public name on one port, and protocols that can't share a port. Copies of one Service never meet.
     fn part(&mut self, candidates: &[Candidate<'a>]) {
-        let mut takers: BTreeMap<(u16, String), Vec<&Candidate<'a>>> = BTreeMap::new();
+        let ends_tls = self.cx.options.exposed_service.credential_name.is_some();
+        let mut takers: BTreeMap<u16, Vec<Taker>> = BTreeMap::new();
         for candidate in candidates {
             for fate in self.fates(candidate) {
                 let Fate::Opens(opening) = fate else { continue };
-                for key in keys(candidate, *opening) {
-                    takers.entry(key).or_default().push(candidate);
-                }
+                takers.entry(opening.number).or_default().push(Taker::new(candidate, *opening, ends_tls));
             }
         }
         for candidate in candidates {
-            let own = (&candidate.namespace, &candidate.name);
-            let other = |key: &(u16, String)| {
-                let others = takers.get(key).into_iter().flatten();
-                others.filter(|other| (&other.namespace, &other.name) != own).map(|other| other.name.clone()).next()
-            };
             let Some(fates) = self.fates.get_mut(&candidate.id) else { continue };
             for fate in fates {
                 let Fate::Opens(opening) = fate else { continue };
-                let port = opening.port.number().unwrap_or_default();
-                let by_number = (opening.number, String::new());
-                let taken = match opening.way {
-                    Way::Tcp => other(&by_number).map(|other| {
-                        let map = opening::map_key(candidate, opening.port);
-                        format!("Service `{other}` needs port {} of the gateway too, and TCP has nothing else to tell them by: give one of them another port, `rules.exposed-service.portMap: {{\"{map}\": <port>}}`", opening.number)
-                    }),
-                    _ => keys(candidate, *opening).into_iter().find_map(|key| {
-                        let other = other(&key)?;
-                        Some(if key.1.is_empty() {
-                            format!("Service `{other}` needs port {} of the gateway for TCP", opening.number)
-                        } else {
-                            format!("`{}` would lead to Service `{other}` as well: give each its own name", key.1)
-                        })
-                    }),
+                let own = Taker::new(candidate, *opening, ends_tls);
+                let mut others = takers.get(&opening.number).into_iter().flatten();
+                let Some(other) = others.find(|other| own.clashes(other)) else { continue };
+                let (port, map) = (own.port, opening::map_key(candidate, opening.port));
+                let them = if other.name == own.name {
+                    format!("port {}", other.port)
+                } else {
+                    format!("Service `{}`", other.name)
                 };
-                if let Some(reason) = taken {
-                    *fate = Fate::Stays(format!("port {port}: {reason}"));
-                }
+                *fate = Fate::Stays(match own.hosts.iter().find(|host| other.hosts.contains(host)) {
+                    Some(host) if own.family == other.family && own.family != Family::Tcp => {
+                        format!("port {port}: `{host}` would lead to {them} as well: give each its own name")
+                    }
+                    _ => format!(
+                        "port {port}: {them} needs port {} of the gateway too, and nothing tells their traffic apart: give one of them another port, `rules.exposed-service.portMap: {{\"{map}\": <port>}}`",
+                        opening.number
+                    ),
+                });
             }
         }
+    }
+
+    /// A VirtualService of a gateway that has this host, and may meet a new one.
+    fn taker_of(&self, candidate: &Candidate<'_>, host: &str) -> Option<ResourceId> {
+        let inventory = self.cx.inventory;
+        let takers = self.routed.get(host).into_iter().flatten().copied();
+        let mut takers = takers.filter(|id| {
+            host != "*"
+                && !copies::is_for_another(inventory, *id, candidate.id)
+                && copies::is_for(inventory, *id, candidate.id, Far::IsForTheNearest)
+        });
+        takers.next()
     }
 
     /// The version of Istio's networking API that the mesh has.
@@ -278,9 +294,14 @@ impl<'a> World<'a> {
         let known = inventory.resource(gateway).name.namespace.is_some();
         let mut places = inventory.placements(gateway).iter();
         let comes_along = candidate.namespace.is_some() && places.all(|place| place.namespace == candidate.namespace);
+        let is_parted = {
+            let tops = |id: ResourceId| inventory.placements(id).iter().filter_map(|place| place.kustomization);
+            let both = tops(candidate.id).next().is_some() && tops(gateway).next().is_some();
+            both && !tops(candidate.id).any(|top| tops(gateway).any(|there| there == top))
+        };
         // Both without a namespace come into the same one when they come together.
         let unknown = || candidate.written_namespace.is_none() && self.stands_beside(candidate, gateway);
-        is_for && (known || comes_along || unknown())
+        is_for && !is_parted && (known || comes_along || unknown())
     }
 
     /// True when both lie in one folder, or one kustomization deploys both.
@@ -326,17 +347,53 @@ pub(super) fn covers(pattern: &str, host: &str) -> bool {
         || pattern.strip_prefix('*').is_some_and(|end| !end.is_empty() && host.ends_with(end))
 }
 
-/// What an opening takes for itself: a public name on a port, and the port as such. HTTP and TLS share a port by names;
-/// a port that is passed on by its number has none.
-fn keys(candidate: &Candidate<'_>, opening: Opening<'_>) -> Vec<(u16, String)> {
-    match opening.way {
-        Way::Tcp => vec![(opening.number, String::new())],
-        _ => hosts_of(candidate).iter().map(|host| (opening.number, host.clone())).collect(),
+/// Protocols that can share a port of a gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Http,
+    Tls,
+    /// Shares with nothing.
+    Tcp,
+}
+
+/// What an opening takes for itself on a port of the gateway.
+struct Taker {
+    id: ResourceId,
+    namespace: Option<String>,
+    name: String,
+    /// The Service's port.
+    port: i64,
+    family: Family,
+    hosts: Vec<String>,
+}
+
+impl Taker {
+    fn new(candidate: &Candidate<'_>, opening: Opening<'_>, ends_tls: bool) -> Taker {
+        Taker {
+            id: candidate.id,
+            namespace: candidate.namespace.clone(),
+            name: candidate.name.clone(),
+            port: opening.port.number().unwrap_or_default(),
+            family: match opening.way {
+                Way::Tcp => Family::Tcp,
+                Way::Passthrough => Family::Tls,
+                Way::Http | Way::Grpc if ends_tls => Family::Tls,
+                Way::Http | Way::Grpc => Family::Http,
+            },
+            hosts: hosts_of(candidate).to_vec(),
+        }
+    }
+
+    fn clashes(&self, other: &Taker) -> bool {
+        let is_same_port = self.id == other.id && self.port == other.port;
+        let is_copy = self.id != other.id && (&self.namespace, &self.name) == (&other.namespace, &other.name);
+        let share = self.family == other.family && self.family != Family::Tcp;
+        !is_same_port && !is_copy && (!share || self.hosts.iter().any(|host| other.hosts.contains(host)))
     }
 }
 
 /// A name that is not too long: the rest becomes a number that stays the same.
-pub(super) fn bounded(name: &str) -> String {
+pub(in crate::transforms) fn bounded(name: &str) -> String {
     if name.len() <= LONGEST {
         return name.to_owned();
     }

@@ -16,7 +16,10 @@ pub(super) fn find(inventory: &Inventory<'_>) -> Result<Selector, String> {
     if !configured.is_empty() {
         return Ok(configured.clone());
     }
+    let is_inward =
+        |labels: &Selector| labels.values().all(|value| !value.contains("egress") && !value.contains("eastwest"));
     let gateways = inventory.of_kind("networking.istio.io", "Gateway").filter_map(|id| of_gateway(inventory, id));
+    let gateways = gateways.filter(is_inward);
     let mut found: BTreeSet<Selector> = gateways.collect();
     if found.is_empty() {
         found = gateway_workloads(inventory).into_iter().filter_map(of_workload).collect();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::candidate::Candidate;
-use super::opening::{Opening, Way};
+use super::opening::{Fate, Opening, Way};
 use super::plan::{Plan, World, bounded};
 use super::selector::{self, Selector};
 use crate::config::{Cidr, SourceRanges, Version};
@@ -49,6 +49,22 @@ pub(super) fn check(world: &World<'_>, ranges: &[Field<'_>]) -> Result<(), Strin
     }
 }
 
+/// True when nobody gets in that the ranges keep out once the load balancer is gone: there are none, or a policy takes
+/// their place, made with the routes or before.
+pub(super) fn are_kept(world: &World<'_>, candidate: &Candidate<'_>, ranges: &[Field<'_>], plan: &Plan) -> bool {
+    let name = policy_name(world, candidate);
+    let is_exposed = |fate: &Fate<'_>| matches!(fate, Fate::Exposed);
+    let is_made = plan.change.creations.iter().any(|creation| creation.name().name == name)
+        && !world.fates(candidate).iter().any(is_exposed);
+    let inventory = world.cx.inventory;
+    let mut there = inventory.of_kind("security.istio.io", "AuthorizationPolicy");
+    texts(ranges).is_empty() || is_made || there.any(|id| inventory.resource(id).name.name == name)
+}
+
+fn policy_name(world: &World<'_>, candidate: &Candidate<'_>) -> String {
+    bounded(&format!("{}{}-allow", candidate.name, world.cx.options.exposed_service.suffix))
+}
+
 /// Adds the policy at the gateway that takes the place of the ranges.
 ///
 /// # Errors
@@ -67,6 +83,11 @@ pub(super) fn add(
         return Ok(());
     }
     let inventory = world.cx.inventory;
+    if let Some(host) = hosts.iter().find(|host| host.starts_with("*.")) {
+        return Err(format!(
+            "refused: a policy for `{host}` would not hold for requests that name a port; give the Service whole names"
+        ));
+    }
     let namespace = selector::pod_namespace(inventory, selector).ok_or(
         "refused: the policy that takes the place of `loadBalancerSourceRanges` stands with the gateway's pods, whose namespace is not known: set `rules.exposed-service.gatewayPodNamespace`",
     )?;
@@ -100,7 +121,7 @@ pub(super) fn add(
         }
         rules.push(rule);
     }
-    let name = bounded(&format!("{}{}-allow", candidate.name, world.cx.options.exposed_service.suffix));
+    let name = policy_name(world, candidate);
     let is_old = world.cx.options.istio_version.is_some_and(|version| version < Version(1, 22));
     let policy = json!({
         "apiVersion": if is_old { "security.istio.io/v1beta1" } else { "security.istio.io/v1" },

@@ -4,6 +4,10 @@ use serde_json::{Value, json};
 
 use crate::manifest::{Field, VirtualService};
 use crate::rule::{Change, Context};
+use crate::transforms::exposed_service::bounded;
+
+/// Beginnings of annotations that are about one resource.
+const OF_ONE: &[&str] = &["kubectl.kubernetes.io/", "argocd.argoproj.io/", "meshfix.dev/", "meta.helm.sh/"];
 
 /// The lists of a VirtualService's rules.
 const RULES: [&str; 3] = ["http", "tls", "tcp"];
@@ -15,7 +19,7 @@ const RULES: [&str; 3] = ["http", "tls", "tcp"];
 pub(super) fn split(cx: &Context<'_>, one: VirtualService<'_>) -> Result<(String, Change), String> {
     let inventory = cx.inventory;
     let own = inventory.resource(one.id).name.clone();
-    let name = format!("{}{}", own.name, cx.options.exposed_service.suffix);
+    let name = bounded(&format!("{}{}", own.name, cx.options.exposed_service.suffix));
     let taken = inventory
         .virtual_services()
         .any(|other| inventory.resource(other.id).name.name == name && inventory.share_a_namespace(other.id, one.id));
@@ -26,6 +30,26 @@ pub(super) fn split(cx: &Context<'_>, one: VirtualService<'_>) -> Result<(String
     }
     if let Some(kustomization) = inventory.renamer(one.id) {
         return Err(format!("{} gives it another name: part it by hand", inventory.file_name(kustomization)));
+    }
+    let sets_sides = |patch: Field<'_>| {
+        let spec = patch.get("spec");
+        ["gateways", "hosts"].iter().chain(&RULES).any(|key| spec.is_some_and(|spec| spec.get(key).is_some()))
+    };
+    let patches =
+        inventory.patches_with(one.id, sets_sides, |text| ["gateways", "hosts"].iter().any(|key| text.contains(key)));
+    if let Some(patch) = patches.into_iter().next() {
+        return Err(format!(
+            "{} patches its hosts or gateways: part it together with the patch",
+            inventory.file_name(patch)
+        ));
+    }
+    if one.hosts().any(|host| host.text() == Some("*")) {
+        return Err("`*` can't be a host inside the mesh: say which hosts are for the gateway".to_owned());
+    }
+    let is_mesh = |gateway: Field<'_>| gateway.text() == Some("mesh");
+    let was_inside = one.root.at(&["spec", "gateways"]).is_some_and(|gateways| gateways.items().any(is_mesh));
+    if !was_inside && one.http().any(|rule| rule.get("redirect").is_some()) {
+        return Err("it redirects clients of the gateway, and the same rule would redirect calls inside the mesh: part it by hand".to_owned());
     }
     let (internal, public): (Vec<Field<'_>>, Vec<Field<'_>>) =
         one.hosts().partition(|host| host.text().is_some_and(|host| inventory.is_cluster_host(host)));
@@ -56,6 +80,9 @@ fn inner(
     for key in RULES {
         let Some(list) = one.root.at(&["spec", key]) else { continue };
         let rules: Vec<Field<'_>> = list.items().collect();
+        if rules.is_empty() {
+            continue;
+        }
         let gone: Vec<Field<'_>> = rules.iter().copied().filter(|rule| is_for(*rule, false)).collect();
         left += rules.len() - gone.len();
         if gone.len() == rules.len() {
@@ -106,6 +133,16 @@ fn outer(value: &mut Value, name: &str, public: &[Field<'_>]) -> Result<(), Stri
         if let Some(have) = value["metadata"].get(part).cloned() {
             metadata[part] = have;
         }
+    }
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.retain(|key, _| !OF_ONE.iter().any(|start| key.starts_with(start)));
+    }
+    let is_bare =
+        |metadata: &Value| metadata.get("annotations").and_then(Value::as_object).is_some_and(|all| all.is_empty());
+    if is_bare(&metadata)
+        && let Some(metadata) = metadata.as_object_mut()
+    {
+        metadata.shift_remove("annotations");
     }
     value["metadata"] = metadata;
     if let Some(top) = value.as_object_mut() {
