@@ -4,7 +4,7 @@ mod split;
 
 use std::collections::HashSet;
 
-use crate::manifest::{Field, ResourceId, VirtualService};
+use crate::manifest::{Field, KnownHosts, ResourceId, VirtualService};
 use crate::rule::{Context, Finding, Fix, Level, Meta, Safety, Transform};
 use crate::transform;
 
@@ -25,8 +25,8 @@ transform! {
     ///
     /// ## Safety
     /// Unsafe: who changes one side later has to think of the other, and a VirtualService without `mesh` starts to apply
-    /// inside. VirtualServices that Argo Rollouts or Flagger change while they roll out, and those that delegate, are
-    /// left alone. One that is only for gateways and has its Service's name is told, and stays.
+    /// inside. VirtualServices that Argo Rollouts or Flagger change while they roll out, those that delegate, and
+    /// those that lead calls out to the hosts of ServiceEntries are left alone. One that is only for gateways and has its Service's name is told, and stays.
     MixedVirtualService, "mixed-virtual-service", "what is for the outside stands apart from a Service's own VirtualService",
     level: Level::Warning, after: &["mesh-retry", "exposed-service"], istio: None, safety: Some(Safety::Unsafe),
     example: include_str!("../../testdata/mixed-virtual-service/mesh-and-gateway/fix.diff"),
@@ -49,9 +49,10 @@ impl Transform for MixedVirtualService {
 
     fn check(&self, cx: &Context<'_>, findings: &mut Vec<Finding>) {
         let mut rolled_out: Option<HashSet<ResourceId>> = None;
+        let mut entries: Option<KnownHosts> = None;
         for one in cx.inventory.virtual_services() {
             let Some(mixture) = mixture(cx, one) else { continue };
-            if delegates(one) {
+            if delegates(one) || leads_out(one, entries.get_or_insert_with(|| cx.inventory.service_entry_hosts())) {
                 continue;
             }
             let rolled_out = rolled_out.get_or_insert_with(|| cx.inventory.rolled_out_virtual_services());
@@ -83,6 +84,11 @@ fn mixture<'a>(cx: &Context<'_>, one: VirtualService<'a>) -> Option<Mixture<'a>>
     let named = cx.inventory.services_named(name.text()?);
     let is_service = named.iter().any(|id| cx.inventory.share_a_namespace(*id, one.id));
     is_service.then_some(Mixture::Name(name))
+}
+
+/// True for one that leads calls of the mesh out through an egress gateway: its hosts are ServiceEntries'.
+fn leads_out(one: VirtualService<'_>, entries: &KnownHosts) -> bool {
+    one.hosts().all(|host| host.text().is_some_and(|host| entries.has(host)))
 }
 
 /// True when its rules stand in other VirtualServices.
