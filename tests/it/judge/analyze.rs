@@ -21,6 +21,11 @@ const EXPECTED: &[(&[&str], &[&str], &str)] = &[
     (&["IST0103"], &["*"], "a Pod that joins the mesh has no proxy here, as nothing injects one"),
     (&["IST0162"], &["*"], "a Gateway for TCP needs a port that the stub gateway's Service does not open"),
     (&["IST0101", "IST0132"], &["exposed-service/an-outside-gateway"], "the Gateway is not in the files"),
+    (
+        &["IST0101"],
+        &["exposed-service/kustomize-two-folders"],
+        "the kustomization, which is not built here, moves the Service into the namespace of its route",
+    ),
     (&["IST0101"], &["exposed-service/long-names"], "istioctl takes every cluster's domain for cluster.local"),
     (&["IST0101"], &["exposed-service/tls-at-the-gateway"], "the certificates' Secrets are not in the files"),
     (
