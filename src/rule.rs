@@ -165,6 +165,15 @@ impl Change {
         Ok(())
     }
 
+    /// The resources that it makes, whatever carries them.
+    pub fn new_resources(&self) -> impl Iterator<Item = &Value> {
+        let items = self.ops.iter().filter_map(|(_, op)| match op {
+            Op::Push { value, .. } => Some(value).filter(|value| value.get("kind").is_some()),
+            _ => None,
+        });
+        self.creations.iter().map(|creation| &creation.value).chain(items)
+    }
+
     /// Adds a text at the end of a list, unless this change adds it already.
     fn push_once(&mut self, parent: Field<'_>, key: &str, text: String) {
         let op = (parent.id(), Op::Push { path: vec![key.to_owned()], value: text.into() });

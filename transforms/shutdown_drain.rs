@@ -70,6 +70,10 @@ fn stops_late<'a>(cx: &Context<'_>, workload: Workload<'a>) -> Option<Field<'a>>
     let sleeps = |container: Container<'a>| {
         container.hooks().find(|hook| hook.name == "preStop" && sleep_seconds(*hook) >= DRAIN_SECONDS)
     };
+    let is_killed_first = |field: Field<'_>| field.as_i64().is_some_and(|seconds| seconds <= DRAIN_SECONDS);
+    if workload.pod.get("terminationGracePeriodSeconds").is_some_and(is_killed_first) {
+        return None;
+    }
     let grace =
         || workload.pod.get("terminationGracePeriodSeconds").filter(|field| field.as_i64() > Some(GRACE_SECONDS));
     let streams = |container: Container<'a>| {

@@ -189,6 +189,6 @@ pub(super) fn snippet(world: &World<'_>, candidate: &Candidate<'_>) -> Option<St
     let (gateways, _) = gateway::open(world, candidate, &selector, &openings, hosts, &mut change).ok()?;
     let name = bounded(&format!("{}{}", candidate.name, world.cx.options.exposed_service.suffix));
     let virtual_service = virtual_service(world, candidate, &name, &gateways, &openings, hosts);
-    let made = change.creations.iter().map(|creation| &creation.value).chain([&virtual_service]);
+    let made = change.new_resources().chain([&virtual_service]);
     Some(made.map(manifest_text).collect::<Vec<_>>().join("---\n").trim_end().to_owned())
 }

@@ -54,7 +54,7 @@ pub(super) fn check(world: &World<'_>, ranges: &[Field<'_>]) -> Result<(), Strin
 pub(super) fn are_kept(world: &World<'_>, candidate: &Candidate<'_>, ranges: &[Field<'_>], plan: &Plan) -> bool {
     let name = policy_name(world, candidate);
     let is_exposed = |fate: &Fate<'_>| matches!(fate, Fate::Exposed);
-    let is_made = plan.change.creations.iter().any(|creation| creation.name().name == name)
+    let is_made = plan.change.new_resources().any(|made| made["metadata"]["name"] == name.as_str())
         && !world.fates(candidate).iter().any(is_exposed);
     let inventory = world.cx.inventory;
     let mut there = inventory.of_kind("security.istio.io", "AuthorizationPolicy");
