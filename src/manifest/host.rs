@@ -66,9 +66,14 @@ fn normal(host: &str) -> String {
 impl KnownHosts {
     /// True when one of them is or covers this host.
     pub fn has(&self, host: &str) -> bool {
+        self.0.contains("*") || self.names(host)
+    }
+
+    /// The same without an entry for all hosts, which says nothing of any of them.
+    pub fn names(&self, host: &str) -> bool {
         let host = normal(host);
         let covering = host.match_indices('.').map(|(at, _)| format!("*{}", &host[at..]));
-        self.0.contains(&host) || self.0.contains("*") || covering.into_iter().any(|host| self.0.contains(&host))
+        self.0.contains(&host) || covering.into_iter().any(|host| self.0.contains(&host))
     }
 }
 

@@ -88,7 +88,7 @@ fn mixture<'a>(cx: &Context<'_>, one: VirtualService<'a>) -> Option<Mixture<'a>>
 
 /// True for one that leads calls of the mesh out through an egress gateway: its hosts are ServiceEntries'.
 fn leads_out(one: VirtualService<'_>, entries: &KnownHosts) -> bool {
-    one.hosts().all(|host| host.text().is_some_and(|host| entries.has(host)))
+    one.hosts().all(|host| host.text().is_some_and(|host| entries.names(host)))
 }
 
 /// True when its rules stand in other VirtualServices.
