@@ -73,7 +73,7 @@ impl KnownHosts {
     pub fn names(&self, host: &str) -> bool {
         let host = normal(host);
         let covering = host.match_indices('.').map(|(at, _)| format!("*{}", &host[at..]));
-        self.0.contains(&host) || covering.into_iter().any(|host| self.0.contains(&host))
+        host != "*" && self.0.contains(&host) || covering.into_iter().any(|host| self.0.contains(&host))
     }
 }
 
