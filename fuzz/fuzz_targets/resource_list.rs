@@ -59,6 +59,7 @@ fn run(name: &str, text: &str) -> Option<Outcome> {
         options: &options,
         unsafe_fixes: true,
         baseline: None,
+        can_not_create: &|_| None,
         sabotage: false,
     };
     let outcome = engine::run(vec![source], &settings);
