@@ -1,5 +1,6 @@
 //! Which changes go together in one pass: whole ones, without conflicts, each in its turn.
 
+use std::cell::OnceCell;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -48,6 +49,8 @@ pub(super) struct Admission<'a> {
     touched: HashMap<FileId, Vec<Span>>,
     secrets: HashMap<FileId, SecretSpans>,
     created: Created,
+    /// The files by their names; made when something new is to be made.
+    by_name: OnceCell<HashMap<&'a str, usize>>,
 }
 
 /// New documents, each as a value that both readers must find.
@@ -88,6 +91,7 @@ impl<'a> Admission<'a> {
             touched: HashMap::new(),
             secrets: HashMap::new(),
             created: Created::default(),
+            by_name: OnceCell::new(),
         }
     }
 
@@ -226,7 +230,10 @@ impl<'a> Admission<'a> {
     fn home<'c>(&self, creation: &'c Creation) -> Result<FileId, &'c str> {
         let Some(name) = &creation.file else { return Ok(creation.beside.file) };
         let made = self.created.files.iter().position(|(_, have)| have == name).map(|at| self.files.len() + at);
-        let found = self.files.iter().position(|file| file.name == *name).or(made);
+        let numbers = self
+            .by_name
+            .get_or_init(|| self.files.iter().enumerate().map(|(at, file)| (file.name.as_str(), at)).collect());
+        let found = numbers.get(name.as_str()).copied().or(made);
         found.map(|at| FileId(at as u32)).ok_or(name)
     }
 

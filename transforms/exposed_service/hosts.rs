@@ -15,13 +15,8 @@ pub(super) const EXTERNAL_DNS: &str = "external-dns.alpha.kubernetes.io/hostname
 /// The public names of a Service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Hosts {
-    /// These.
-    Known {
-        /// In order.
-        names: Vec<String>,
-        /// Where they come from, for people.
-        from: String,
-    },
+    /// These, in order.
+    Known(Vec<String>),
     /// None, and what to do.
     Missing(String),
 }
@@ -39,7 +34,7 @@ pub(super) fn fill(inventory: &Inventory<'_>, candidates: &mut [Candidate<'_>]) 
     let number = waiting.len();
     for i in waiting {
         candidates[i].hosts = if number == 1 {
-            Hosts::Known { names: options.hosts.clone(), from: "`rules.exposed-service.hosts`".to_owned() }
+            Hosts::Known(options.hosts.clone())
         } else {
             Hosts::Missing(format!(
                 "{number} Services would share `rules.exposed-service.hosts`: give each its own name by the annotation `{OWN}` or `hostTemplate`"
@@ -57,7 +52,7 @@ fn own(inventory: &Inventory<'_>, candidate: &Candidate<'_>) -> Hosts {
     for annotation in [OWN, EXTERNAL_DNS] {
         let names = list(candidate.annotation(annotation));
         if !names.is_empty() {
-            return known(inventory, names, format!("its annotation `{annotation}`"));
+            return known(inventory, names, &format!("its annotation `{annotation}`"));
         }
     }
     let ingresses = inventory.routes_to(candidate.id);
@@ -69,7 +64,7 @@ fn own(inventory: &Inventory<'_>, candidate: &Candidate<'_>) -> Hosts {
         .map(str::to_ascii_lowercase)
         .collect();
     if !names.is_empty() {
-        return known(inventory, names.into_iter().collect(), "an Ingress".to_owned());
+        return known(inventory, names.into_iter().collect(), "an Ingress");
     }
     let Some(template) = &inventory.options().exposed_service.host_template else {
         return Hosts::Missing(format!(
@@ -77,18 +72,18 @@ fn own(inventory: &Inventory<'_>, candidate: &Candidate<'_>) -> Hosts {
         ));
     };
     match candidate.fill(template) {
-        Some(name) => known(inventory, vec![name], "`rules.exposed-service.hostTemplate`".to_owned()),
+        Some(name) => known(inventory, vec![name], "`rules.exposed-service.hostTemplate`"),
         None => Hosts::Missing(format!(
             "its namespace is not known, which `hostTemplate: {template}` needs: write it, or give a name by the annotation `{OWN}`"
         )),
     }
 }
 
-fn known(inventory: &Inventory<'_>, names: Vec<String>, from: String) -> Hosts {
+fn known(inventory: &Inventory<'_>, names: Vec<String>, from: &str) -> Hosts {
     let is_public = |name: &str| is_host(name) && name != "*" && !inventory.is_cluster_host(name);
     match names.iter().find(|name| !is_public(name)) {
         Some(name) => Hosts::Missing(format!("`{name}` from {from} is no public name that a Gateway takes")),
-        None => Hosts::Known { names, from },
+        None => Hosts::Known(names),
     }
 }
 

@@ -50,12 +50,12 @@ pub(super) enum Fate<'a> {
 pub(super) fn fates<'a>(cx: &Context<'a>, candidate: &Candidate<'a>) -> Vec<Fate<'a>> {
     let options = &cx.options.exposed_service;
     let mut fates = Vec::with_capacity(candidate.ports.len());
-    let main = main_port(cx, candidate);
-    let mut has_tls =
-        options.credential_name.is_some() && candidate.ports.iter().any(|port| way(cx, *port) == Ok(Way::Http));
-    for (i, port) in candidate.ports.iter().enumerate() {
+    let ways: Vec<Result<Way, String>> = candidate.ports.iter().map(|port| way(cx, *port)).collect();
+    let main = main_port(candidate, &ways);
+    let mut has_tls = options.credential_name.is_some() && ways.contains(&Ok(Way::Http));
+    for (i, (port, way)) in candidate.ports.iter().zip(&ways).enumerate() {
         let mapped = mapped(cx, candidate, *port);
-        let fate = match way(cx, *port) {
+        let fate = match way.clone() {
             _ if is_exposed(cx, candidate.id, *port) => Fate::Exposed,
             Err(reason) => Fate::Stays(reason),
             Ok(way) if way.is_http() && mapped.is_none() && main != Some(i) => Fate::Stays(format!(
@@ -108,8 +108,8 @@ fn way(cx: &Context<'_>, port: ServicePort<'_>) -> Result<Way, String> {
 }
 
 /// The one HTTP port that gets the Service's public names, where several could: by its name, then by its number.
-fn main_port(cx: &Context<'_>, candidate: &Candidate<'_>) -> Option<usize> {
-    let http = || (0..candidate.ports.len()).filter(|i| way(cx, candidate.ports[*i]).is_ok_and(Way::is_http));
+fn main_port(candidate: &Candidate<'_>, ways: &[Result<Way, String>]) -> Option<usize> {
+    let http = || (0..ways.len()).filter(|i| ways[*i].as_ref().is_ok_and(|way| way.is_http()));
     let named = |i: &usize| matches!(candidate.ports[*i].name(), "http" | "web" | "grpc");
     let numbered = |wanted: i64| move |i: &usize| candidate.ports[*i].number() == Some(wanted);
     let only = || http().next().filter(|_| http().nth(1).is_none());
@@ -168,7 +168,7 @@ fn takes_all(route: &Route<'_>) -> bool {
 }
 
 /// True for a route that a gateway of the mesh, or one of the Gateway API, has.
-pub(super) fn is_by_gateway(route: &Route<'_>) -> bool {
+fn is_by_gateway(route: &Route<'_>) -> bool {
     match route.kind {
         RouteKind::Ingress => route.ingress_class() == Some("istio"),
         _ => {
@@ -182,7 +182,7 @@ pub(super) fn is_by_gateway(route: &Route<'_>) -> bool {
 /// True when the public names of a candidate are of use for an opening.
 pub(super) fn hosts_of<'c>(candidate: &'c Candidate<'_>) -> &'c [String] {
     match &candidate.hosts {
-        Hosts::Known { names, .. } => names,
+        Hosts::Known(names) => names,
         Hosts::Missing(_) => &[],
     }
 }

@@ -101,7 +101,7 @@ fn open(
         )));
     }
     let hosts = match &candidate.hosts {
-        Hosts::Known { names, .. } => names,
+        Hosts::Known(names) => names,
         Hosts::Missing(what) => return Err(Missing::Known(what.clone())),
     };
     if let Some((host, route)) = hosts.iter().find_map(|host| Some((host, world.taker_of(candidate, host)?))) {
