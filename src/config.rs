@@ -3,6 +3,8 @@
 //! its own folder, and it can't switch the proof off.
 
 mod check;
+mod cidr;
+mod exposed_service;
 mod key;
 mod keys;
 mod places;
@@ -11,9 +13,10 @@ mod rule_keys;
 mod schema;
 mod value;
 
-use core::net::IpAddr;
 use std::collections::BTreeMap;
 
+pub use cidr::Cidr;
+pub use exposed_service::{Cutover, ExposedServiceOptions, GatewayApi, GatewayMode, SourceRanges, TlsMode};
 pub use keys::is_host;
 pub use places::{Places, below};
 pub use read::{API_VERSION, KIND, Problem, read, read_node, read_value};
@@ -483,41 +486,6 @@ impl Default for ProxyUidOptions {
     }
 }
 
-/// A block of addresses, as `10.0.0.0/8`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cidr {
-    address: IpAddr,
-    length: u8,
-}
-
-impl Cidr {
-    /// Reads a block as Go's `netip.ParsePrefix` does, without bits behind its length; `None` for anything else.
-    pub fn parse(text: &str) -> Option<Cidr> {
-        let (address, length) = text.split_once('/')?;
-        let (address, length): (IpAddr, u8) = (address.parse().ok()?, length.parse().ok()?);
-        let block = Cidr { address, length };
-        let bits = if address.is_ipv4() { 32 } else { 128 };
-        (length <= bits && block.masked(address) == block.number(address)).then_some(block)
-    }
-
-    /// True for an address of the block.
-    pub fn has(self, address: IpAddr) -> bool {
-        address.is_ipv4() == self.address.is_ipv4() && self.masked(address) == self.masked(self.address)
-    }
-
-    fn number(self, address: IpAddr) -> u128 {
-        match address {
-            IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
-            IpAddr::V6(address) => address.to_bits(),
-        }
-    }
-
-    fn masked(self, address: IpAddr) -> u128 {
-        let mask = u128::MAX.checked_shl(128 - u32::from(self.length)).unwrap_or(0);
-        self.number(address) & mask
-    }
-}
-
 /// Options of `cluster-drift`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClusterDriftOptions {
@@ -581,138 +549,6 @@ impl Default for MixedVirtualServiceOptions {
     fn default() -> Self {
         MixedVirtualServiceOptions { keep_public_in_mesh: true }
     }
-}
-
-/// Options of `exposed-service`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExposedServiceOptions {
-    /// A public name with `{service}` and `{namespace}` in it.
-    pub host_template: Option<String>,
-    /// The public names of the one Service that is exposed.
-    pub hosts: Vec<String>,
-    /// The labels of the gateway's pods; empty where the manifests tell.
-    pub gateway_selector: BTreeMap<String, String>,
-    /// The namespace of the gateway's pods, where the manifests don't tell.
-    pub gateway_pod_namespace: Option<String>,
-    /// The container port of the gateway's pods behind each server port, where the manifests don't tell.
-    pub gateway_target_ports: BTreeMap<u16, u16>,
-    /// Which Gateway carries the servers.
-    pub mode: GatewayMode,
-    /// The Gateway's namespace; `None` is the Service's.
-    pub gateway_namespace: Option<String>,
-    /// The Gateway's name; `None` follows the mode.
-    pub gateway_name: Option<String>,
-    /// The server port of HTTP.
-    pub http_port: u16,
-    /// The server port of HTTPS and of TLS that the application ends.
-    pub https_port: u16,
-    /// The server port of a Service's port, by `<namespace>/<service>:<port>`.
-    pub port_map: BTreeMap<String, u16>,
-    /// The Secret with the certificate, a template as `host_template`.
-    pub credential_name: Option<String>,
-    /// How the gateway ends TLS.
-    pub tls_mode: TlsMode,
-    /// Whether HTTP is sent to HTTPS.
-    pub https_redirect: bool,
-    /// Which API is written.
-    pub api: GatewayApi,
-    /// The class of a Gateway API Gateway.
-    pub gateway_class_name: String,
-    /// Which Services stop being reachable the old way.
-    pub cutover: Cutover,
-    /// What becomes of `loadBalancerSourceRanges`.
-    pub source_ranges: SourceRanges,
-    /// Takes annotations of cloud providers out that mean nothing after the cut-over.
-    pub prune_annotations: bool,
-    /// What the names of new routes end with.
-    pub suffix: String,
-    /// The file of new resources, a template as `host_template`, beside the Service; `None` is
-    /// `{service}` with the suffix.
-    pub output_file: Option<String>,
-}
-
-impl Default for ExposedServiceOptions {
-    fn default() -> Self {
-        ExposedServiceOptions {
-            host_template: None,
-            hosts: Vec::new(),
-            gateway_selector: BTreeMap::new(),
-            gateway_pod_namespace: None,
-            gateway_target_ports: BTreeMap::new(),
-            mode: GatewayMode::Shared,
-            gateway_namespace: None,
-            gateway_name: None,
-            http_port: 80,
-            https_port: 443,
-            port_map: BTreeMap::new(),
-            credential_name: None,
-            tls_mode: TlsMode::Simple,
-            https_redirect: false,
-            api: GatewayApi::Istio,
-            gateway_class_name: "istio".to_owned(),
-            cutover: Cutover::NodePort,
-            source_ranges: SourceRanges::Refuse,
-            prune_annotations: false,
-            suffix: "-external".to_owned(),
-            output_file: None,
-        }
-    }
-}
-
-/// Which Gateway carries the servers of `exposed-service`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum GatewayMode {
-    /// One for all Services of a namespace.
-    #[default]
-    Shared,
-    /// One for each Service.
-    PerService,
-    /// One that is there already: its namespace and its name.
-    Existing(String, String),
-}
-
-/// How a gateway ends TLS, as Istio's `ServerTLSSettings` calls it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TlsMode {
-    /// With its own certificate.
-    #[default]
-    Simple,
-    /// It asks clients for theirs too.
-    Mutual,
-    /// It asks, and takes clients without one.
-    OptionalMutual,
-}
-
-/// Which API `exposed-service` writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum GatewayApi {
-    /// Istio's Gateway and VirtualService.
-    #[default]
-    Istio,
-    /// The Kubernetes Gateway API.
-    GatewayApi,
-}
-
-/// Which Services stop being reachable the old way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Cutover {
-    /// Those of type NodePort; the address of a LoadBalancer would go with its type.
-    #[default]
-    NodePort,
-    /// All.
-    All,
-    /// None.
-    None,
-}
-
-/// What becomes of the clients that `loadBalancerSourceRanges` allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SourceRanges {
-    /// Such a Service is left alone.
-    #[default]
-    Refuse,
-    /// An AuthorizationPolicy at the gateway refuses all others.
-    AuthorizationPolicy,
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! The options of rules. A new one is a line here: the reader, the JSON Schema and the documentation follow.
 
+use super::exposed_service::EXPOSED_SERVICE;
 use super::key::{Is, Key, Numbers, One, Part, Texts, Without};
-use super::keys::{DOMAIN, GLOB, LABEL_VALUE, TEXT, is_domain, is_host, is_label};
+use super::keys::{GLOB, LABEL_VALUE, TEXT};
 use super::{
-    AppLabelOptions, ClusterDriftOptions, Cutover, DnsNdotsOptions, EnvoyBaseIdOptions, ExposedServiceOptions,
-    GatewayApi, GatewayMode, GeneratedProbe, HealthProbeOptions, HostNetworkOptions, InitNetworkOptions,
-    JobCompletionOptions, JobStrategy, MeshRetryOptions, MixedVirtualServiceOptions, Options, PortProtocolOptions,
-    PortStyle, ProxyUidOptions, ReservedPortOptions, Retries, Safety, SourceRanges, StartOrderOptions, TlsMode,
-    TraceContextOptions, TraceMode, VersionLabelOptions, VersionValue, WithoutService,
+    AppLabelOptions, ClusterDriftOptions, DnsNdotsOptions, EnvoyBaseIdOptions, GeneratedProbe, HealthProbeOptions,
+    HostNetworkOptions, InitNetworkOptions, JobCompletionOptions, JobStrategy, MeshRetryOptions,
+    MixedVirtualServiceOptions, Options, PortProtocolOptions, PortStyle, ProxyUidOptions, ReservedPortOptions, Retries,
+    Safety, StartOrderOptions, TraceContextOptions, TraceMode, VersionLabelOptions, VersionValue, WithoutService,
 };
 
 use Without::{Default, Unset};
@@ -97,237 +97,6 @@ const ENVOY_BASE_ID: &[Key<EnvoyBaseIdOptions>] = &[
         is: Is::TextList(&GLOB, |options, globs| options.images = globs),
         without: Unset("none"),
         help: "images that run Envoy, beside the well-known ones",
-    },
-];
-
-/// Public names that are made for each Service.
-const HOST_TEMPLATE: Texts = Texts {
-    what: "a name with `{service}` and `{namespace}` in it, like `{service}.example.com`",
-    pattern: "^([a-z0-9.-]|\\{service\\}|\\{namespace\\})+$",
-    accepts: |text| is_domain(&text.replace("{service}", "s").replace("{namespace}", "n")),
-};
-
-/// Public names.
-const HOST: Texts = Texts {
-    what: "a public name, `*.example.com` or `*`",
-    pattern: "^(\\*|(\\*\\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?)$",
-    accepts: is_host,
-};
-
-/// Names of resources.
-const NAME: Texts = Texts {
-    what: "a name of small letters, digits and `-`",
-    pattern: "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
-    accepts: is_label,
-};
-
-/// Names of resources that are made for each Service.
-const NAME_TEMPLATE: Texts = Texts {
-    what: "a name, with `{service}` and `{namespace}` in it where it differs",
-    pattern: "^([a-z0-9.-]|\\{service\\}|\\{namespace\\})+$",
-    accepts: |text| is_domain(&text.replace("{service}", "s").replace("{namespace}", "n")),
-};
-
-/// Keys of labels (apimachinery, `IsQualifiedName`).
-const LABEL_KEY: Texts = Texts {
-    what: "the key of a label",
-    pattern: "^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$",
-    accepts: |text| {
-        let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
-        prefix.is_none_or(is_domain) && (LABEL_VALUE.accepts)(name)
-    },
-};
-
-/// Names of Services' ports.
-const SERVICE_PORT: Texts = Texts {
-    what: "`namespace/service:port`",
-    pattern: "^[a-z0-9-]+/[a-z0-9.-]+:[1-9][0-9]*$",
-    accepts: |text| {
-        let parts = text.split_once('/').and_then(|(namespace, rest)| Some((namespace, rest.split_once(':')?)));
-        parts.is_some_and(|(namespace, (service, port))| {
-            is_label(namespace) && is_domain(service) && port.parse::<u16>().is_ok_and(|port| port > 0)
-        })
-    },
-};
-
-/// Where the servers stand.
-const GATEWAY_MODE: Texts = Texts {
-    what: "`shared`, `per-service` or `existing:namespace/name`",
-    pattern: "^(shared|per-service|existing:[a-z0-9-]+/[a-z0-9-]+)$",
-    accepts: |text| gateway_mode(text).is_some(),
-};
-
-fn gateway_mode(text: &str) -> Option<GatewayMode> {
-    match text {
-        "shared" => Some(GatewayMode::Shared),
-        "per-service" => Some(GatewayMode::PerService),
-        other => {
-            let (namespace, name) = other.strip_prefix("existing:")?.split_once('/')?;
-            let is_name = is_label(namespace) && is_label(name);
-            is_name.then(|| GatewayMode::Existing(namespace.to_owned(), name.to_owned()))
-        }
-    }
-}
-
-/// The ends of names.
-const SUFFIX: Texts = Texts {
-    what: "the end of a name, like `-external`",
-    pattern: "^-[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
-    accepts: |text| text.starts_with('-') && is_label(&format!("a{text}")),
-};
-
-/// Names of files that are made for each Service.
-const FILE_TEMPLATE: Texts = Texts {
-    what: "the name of a file that ends with `.yaml` or `.yml`, with `{service}` in it",
-    pattern: "^[A-Za-z0-9_{}.-]*\\{service\\}[A-Za-z0-9_{}.-]*\\.ya?ml$",
-    accepts: |text| {
-        let is_name = |letter: char| letter.is_ascii_alphanumeric() || "_{}.-".contains(letter);
-        let is_yaml = text.ends_with(".yaml") || text.ends_with(".yml");
-        is_yaml && text.contains("{service}") && !text.starts_with('.') && text.chars().all(is_name)
-    },
-};
-
-const EXPOSED_SERVICE: &[Key<ExposedServiceOptions>] = &[
-    Key {
-        name: "hostTemplate",
-        is: Is::Text(&HOST_TEMPLATE, |options, text| options.host_template = Some(text)),
-        without: Unset("none"),
-        help: "the public name of each exposed Service that has no name of its own by annotation or Ingress",
-    },
-    Key {
-        name: "hosts",
-        is: Is::TextList(&HOST, |options, hosts| options.hosts = hosts),
-        without: Unset("none"),
-        help: "the public names of the one Service that is exposed",
-    },
-    Key {
-        name: "gatewaySelector",
-        is: Is::TextMap(&LABEL_KEY, &LABEL_VALUE, |options, labels| options.gateway_selector = labels),
-        without: Unset("that of the one gateway in the files"),
-        help: "the labels of the gateway's pods",
-    },
-    Key {
-        name: "gatewayPodNamespace",
-        is: Is::Text(&NAME, |options, text| options.gateway_pod_namespace = Some(text)),
-        without: Unset("that of the gateway in the files"),
-        help: "the namespace of the gateway's pods",
-    },
-    Key {
-        name: "gatewayTargetPorts",
-        is: Is::PortMap(|options, ports| options.gateway_target_ports = ports),
-        without: Unset("those of the gateway's Service in the files"),
-        help: "the container port of the gateway's pods for each server port",
-    },
-    Key {
-        name: "mode",
-        is: Is::Text(&GATEWAY_MODE, |options, text| options.mode = gateway_mode(&text).unwrap_or_default()),
-        without: Default("\"shared\""),
-        help: "one Gateway for all Services of a namespace, one for each, or one that is there already",
-    },
-    Key {
-        name: "gatewayNamespace",
-        is: Is::Text(&NAME, |options, text| options.gateway_namespace = Some(text)),
-        without: Unset("the Service's"),
-        help: "the namespace of new Gateways",
-    },
-    Key {
-        name: "gatewayName",
-        is: Is::Text(&NAME, |options, text| options.gateway_name = Some(text)),
-        without: Unset("`<namespace>-gateway`, or `<service>-gateway` for one each"),
-        help: "the name of a new Gateway",
-    },
-    Key {
-        name: "httpPort",
-        is: Is::Number(&PORT, |options, number| options.http_port = u16::try_from(number).unwrap_or_default()),
-        without: Default("80"),
-        help: "the gateway's port for HTTP",
-    },
-    Key {
-        name: "httpsPort",
-        is: Is::Number(&PORT, |options, number| options.https_port = u16::try_from(number).unwrap_or_default()),
-        without: Default("443"),
-        help: "the gateway's port for HTTPS, and for TLS that the application ends",
-    },
-    Key {
-        name: "portMap",
-        is: Is::PortByName(&SERVICE_PORT, |options, ports| options.port_map = ports),
-        without: Unset("none"),
-        help: "the gateway's port for a Service's port",
-    },
-    Key {
-        name: "credentialName",
-        is: Is::Text(&NAME_TEMPLATE, |options, text| options.credential_name = Some(text)),
-        without: Unset("none"),
-        help: "the Secret with the certificate, in the namespace of the gateway's pods: the gateway ends TLS",
-    },
-    Key {
-        name: "tlsMode",
-        is: Is::Word(&[
-            ("SIMPLE", |options| options.tls_mode = TlsMode::Simple),
-            ("MUTUAL", |options| options.tls_mode = TlsMode::Mutual),
-            ("OPTIONAL_MUTUAL", |options| options.tls_mode = TlsMode::OptionalMutual),
-        ]),
-        without: Default("\"SIMPLE\""),
-        help: "how the gateway ends TLS",
-    },
-    Key {
-        name: "httpsRedirect",
-        is: Is::Flag(|options, value| options.https_redirect = value),
-        without: Default("false"),
-        help: "sends clients from HTTP to HTTPS",
-    },
-    Key {
-        name: "api",
-        is: Is::Word(&[
-            ("istio", |options| options.api = GatewayApi::Istio),
-            ("gateway-api", |options| options.api = GatewayApi::GatewayApi),
-        ]),
-        without: Default("\"istio\""),
-        help: "what is written: Istio's Gateway and VirtualService, or Gateway and routes of the Gateway API",
-    },
-    Key {
-        name: "gatewayClassName",
-        is: Is::Text(&DOMAIN, |options, text| options.gateway_class_name = text),
-        without: Default("\"istio\""),
-        help: "the class of a Gateway of the Gateway API",
-    },
-    Key {
-        name: "cutover",
-        is: Is::Word(&[
-            ("node-port", |options| options.cutover = Cutover::NodePort),
-            ("all", |options| options.cutover = Cutover::All),
-            ("none", |options| options.cutover = Cutover::None),
-        ]),
-        without: Default("\"node-port\""),
-        help: "which Services stop being reachable the old way: with its type a LoadBalancer loses its address",
-    },
-    Key {
-        name: "sourceRanges",
-        is: Is::Word(&[
-            ("refuse", |options| options.source_ranges = SourceRanges::Refuse),
-            ("authorization-policy", |options| options.source_ranges = SourceRanges::AuthorizationPolicy),
-        ]),
-        without: Default("\"refuse\""),
-        help: "what becomes of `loadBalancerSourceRanges`: such a Service is left alone, or an AuthorizationPolicy at \
-               the gateway takes their place",
-    },
-    Key {
-        name: "pruneAnnotations",
-        is: Is::Flag(|options, value| options.prune_annotations = value),
-        without: Default("false"),
-        help: "takes annotations of cloud providers out that mean nothing after the cut-over",
-    },
-    Key {
-        name: "suffix",
-        is: Is::Text(&SUFFIX, |options, text| options.suffix = text),
-        without: Default("\"-external\""),
-        help: "what the names of new routes end with",
-    },
-    Key {
-        name: "outputFile",
-        is: Is::Text(&FILE_TEMPLATE, |options, text| options.output_file = Some(text)),
-        without: Unset("`{service}-external.yaml`"),
-        help: "the file of the new resources, in the Service's folder",
     },
 ];
 
@@ -475,7 +244,7 @@ const PROXY_UID: &[Key<ProxyUidOptions>] = &[
     },
 ];
 
-const PORT: Numbers = Numbers { from: 1, to: 65_535, but: None };
+pub(super) const PORT: Numbers = Numbers { from: 1, to: 65_535, but: None };
 
 const RESERVED_PORT: &[Key<ReservedPortOptions>] = &[
     Key {
