@@ -5,6 +5,7 @@ mod corpus;
 mod exits;
 mod files;
 mod five_files;
+mod function;
 mod hostile;
 mod ignores;
 mod json;
@@ -35,6 +36,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         links::trials(),
         together::trials(),
         five_files::trials(),
+        function::trials(),
         secrets::trials(),
         terminal::trials(),
         readiness::trials(),
