@@ -130,6 +130,10 @@ fn identity() {
             assert_eq!(World::new().stream(args, &text).with(0).out(), text);
         }
     }
+    for configuration in [ours("{select: [none]}"), data("{select: none}")] {
+        let text = list(&configuration);
+        assert_eq!(World::new().stream(&["fn"], &text).with(0).out(), text);
+    }
     let text = list(&ours("{select: [dns-ndots], rules: {}}"));
     assert_eq!(World::new().stream(&["fn"], &text).with(0).out(), text, "a rule that finds nothing");
 }
