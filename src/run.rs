@@ -121,12 +121,9 @@ fn tree(cli: &Cli, settings: &Settings<'_>, fail_on: Level, paths: &[PathBuf]) -
     let failures = if cli.write { write_all(&outcome, &paths) } else { Vec::new() };
     let written = cli.write && failures.is_empty();
     let view = View::new(&outcome, written);
-    let printed = match cli.format {
-        Format::Json => {
-            let report = report::json::report(&view, &skipped);
-            deliver(cli, report.as_bytes())
-        }
-        Format::Text => text_report(cli, &view),
+    let printed = match formatted(cli.format, &view, &skipped) {
+        Some(report) => deliver(cli, report.as_bytes()).and_then(|()| job_summary(cli.format, &view, &skipped)),
+        None => text_report(cli, &view),
     };
     let mut log = Log { cli };
     errors.iter().for_each(|(name, reason)| log.error(&format!("{name}: {reason}")));
@@ -188,9 +185,9 @@ fn filter(cli: &Cli, settings: &Settings<'_>) -> u8 {
     }
     let fixed = outcome.changed.first().map_or(stream.text.as_str(), |changed| &changed.after);
     let view = View::new(&outcome, true);
-    let printed = match cli.format {
-        Format::Json => deliver(cli, report::json::report(&view, &[]).as_bytes()),
-        Format::Text => deliver(cli, fixed.as_bytes()),
+    let printed = match formatted(cli.format, &view, &[]) {
+        Some(report) => deliver(cli, report.as_bytes()).and_then(|()| job_summary(cli.format, &view, &[])),
+        None => deliver(cli, fixed.as_bytes()),
     };
     if let Err(problem) = printed {
         return fail(&problem);
@@ -202,6 +199,31 @@ fn filter(cli: &Cli, settings: &Settings<'_>) -> u8 {
     }
     left_over(&mut log, &view, &[]);
     CLEAN
+}
+
+/// The report in a format for programs; `None` for people.
+fn formatted(format: Format, view: &View<'_>, skipped: &[(String, String)]) -> Option<String> {
+    Some(match format {
+        Format::Text => return None,
+        Format::Json => report::json::report(view, skipped),
+        Format::Sarif => report::sarif::report(view, skipped),
+        Format::Github => report::github::report(view, skipped),
+        Format::Gitlab => report::gitlab::report(view, skipped),
+        Format::Junit => report::junit::report(view, skipped),
+        Format::Rdjson => report::rdjson::report(view, skipped),
+        Format::Markdown => report::markdown::report(view, skipped),
+    })
+}
+
+/// Adds to the summary of a job of GitHub Actions, whose annotations show ten findings of each level.
+fn job_summary(format: Format, view: &View<'_>, skipped: &[(String, String)]) -> Result<(), String> {
+    let path = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
+    let Some(path) = path.filter(|_| format == Format::Github).map(PathBuf::from) else { return Ok(()) };
+    let taken = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+    let summary = report::github::summary(view, skipped, usize::try_from(taken).unwrap_or(usize::MAX));
+    let file = std::fs::OpenOptions::new().append(true).create(true).open(&path);
+    let written = file.and_then(|mut file| file.write_all(summary.as_bytes()));
+    written.map_err(|error| format!("{}: {}", path.display(), reason(&error)))
 }
 
 fn text_report(cli: &Cli, view: &View<'_>) -> Result<(), String> {

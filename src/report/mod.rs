@@ -3,18 +3,27 @@
 pub mod consequences;
 pub mod diff;
 pub mod explain;
+pub mod github;
+pub mod gitlab;
 pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod rdjson;
 pub mod readiness;
+pub mod sarif;
 pub mod text;
 
 mod escape;
+mod place;
+mod suggestion;
+mod words;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::engine::{Outcome, Reported, Status, secret_lines};
-use crate::text::{FileId, LineIndex, Loc, Position};
+use crate::text::{FileId, LineIndex, Loc, Position, Span};
 
 pub(crate) use escape::visible;
 
@@ -56,10 +65,17 @@ impl<'a> View<'a> {
 
     /// True where the place's line also shows part of a Secret. Such a line is never changed.
     pub(crate) fn is_secret(&self, loc: Loc) -> bool {
+        self.touches_secret(Loc { span: Span { end: loc.span.start, ..loc.span }, ..loc })
+    }
+
+    /// True where one of the place's lines, in the text before the run, also shows part of a Secret.
+    fn touches_secret(&self, loc: Loc) -> bool {
         let lines = self.lines(loc.file);
-        let text = &self.outcome.files[loc.file.0 as usize].text;
-        !lines.secret.is_empty()
-            && lines.secret.get(lines.before.position(text, loc.span.start).line - 1).copied().unwrap_or(false)
+        let line = |at: u32| (lines.before.line(at) - 1).min(lines.secret.len());
+        lines.secret.get(line(loc.span.start)..).is_some_and(|rest| {
+            let count = line(loc.span.end) - line(loc.span.start) + 1;
+            rest.iter().take(count).any(|is_secret| *is_secret)
+        })
     }
 
     /// A file's name.

@@ -1,0 +1,159 @@
+//! JUnit XML, which nearly every CI system shows.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use super::{View, words};
+use crate::engine::Reported;
+use crate::rule::Level;
+
+/// A test case of ours.
+struct Case {
+    name: String,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    /// There was nothing to find.
+    Passed,
+    /// A finding: its level, its headline, and the whole of it.
+    Failed { level: &'static str, message: String, text: String },
+    /// Advice, or something that was left out: no reason to fail.
+    Skipped(String),
+    /// A defect of meshfix.
+    Error(String),
+}
+
+/// A suite for each file with a case for each finding. A run that found nothing is one case that passed.
+pub fn report(view: &View<'_>, skipped: &[(String, String)]) -> String {
+    let mut suites = Suites::default();
+    for reported in words::standing(view) {
+        suites.add(view.name(reported.finding.at.file), finding(view, reported));
+    }
+    for (loc, reason) in &view.outcome.unread {
+        let name = format!("line {}", view.position(*loc).line);
+        suites.add(view.name(loc.file), Case { name, outcome: Outcome::Skipped(format!("skipped: {reason}")) });
+    }
+    for (file, reason) in skipped {
+        let outcome = Outcome::Skipped(format!("skipped: {reason}"));
+        suites.add(file, Case { name: "the file".to_owned(), outcome });
+    }
+    for problem in &view.outcome.internal {
+        let message = format!("{problem}; this is a defect of meshfix: the file was left as it was, please report it");
+        suites.add("meshfix", Case { name: "proof".to_owned(), outcome: Outcome::Error(message) });
+    }
+    if suites.all.is_empty() {
+        suites.add("meshfix", Case { name: "nothing found".to_owned(), outcome: Outcome::Passed });
+    }
+    suites.print()
+}
+
+fn finding(view: &View<'_>, reported: &Reported) -> Case {
+    let finding = &reported.finding;
+    let headline = words::headline(reported);
+    let place = format!("{}:{}", view.name(finding.at.file), view.position(finding.at));
+    let mut text = format!("{place}: {} {headline}", finding.rule);
+    words::details(view, reported).iter().for_each(|line| text.push_str(&format!("\n{line}")));
+    let outcome = match finding.level {
+        Level::Info => Outcome::Skipped(text),
+        level => Outcome::Failed { level: level.name(), message: headline, text },
+    };
+    // The name has no line, so that a case keeps its history when lines move.
+    Case { name: format!("{} {}{}", finding.rule, finding.resource, finding.path), outcome }
+}
+
+/// Suites in the order in which their files came up.
+#[derive(Default)]
+struct Suites<'v> {
+    all: Vec<(&'v str, Vec<Case>)>,
+    numbers: HashMap<&'v str, usize>,
+}
+
+impl<'v> Suites<'v> {
+    fn add(&mut self, name: &'v str, case: Case) {
+        let number = *self.numbers.entry(name).or_insert(self.all.len());
+        if number == self.all.len() {
+            self.all.push((name, Vec::new()));
+        }
+        self.all[number].1.push(case);
+    }
+
+    fn print(&self) -> String {
+        let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        let all = self.all.iter().flat_map(|(_, cases)| cases);
+        let _ = writeln!(out, "<testsuites name=\"meshfix\"{}>", counts(all));
+        for (name, cases) in &self.all {
+            let name = attribute(name);
+            let _ = writeln!(out, "  <testsuite name=\"{name}\"{}>", counts(cases.iter()));
+            for case in cases {
+                let _ = write!(out, "    <testcase name=\"{}\" classname=\"{name}\" time=\"0\"", attribute(&case.name));
+                let _ = match &case.outcome {
+                    Outcome::Passed => writeln!(out, "/>"),
+                    Outcome::Failed { level, message, text } => writeln!(
+                        out,
+                        ">\n      <failure type=\"{level}\" message=\"{}\">{}</failure>\n    </testcase>",
+                        attribute(message),
+                        content(text)
+                    ),
+                    Outcome::Skipped(text) => {
+                        writeln!(out, ">\n      <skipped message=\"{}\"/>\n    </testcase>", attribute(text))
+                    }
+                    Outcome::Error(text) => {
+                        writeln!(
+                            out,
+                            ">\n      <error type=\"defect\" message=\"{}\"/>\n    </testcase>",
+                            attribute(text)
+                        )
+                    }
+                };
+            }
+            out.push_str("  </testsuite>\n");
+        }
+        out.push_str("</testsuites>\n");
+        out
+    }
+}
+
+/// The counts that suites have as attributes.
+fn counts<'c>(cases: impl Iterator<Item = &'c Case>) -> String {
+    let (mut tests, mut failures, mut errors, mut skipped) = (0, 0, 0, 0);
+    for case in cases {
+        tests += 1;
+        match case.outcome {
+            Outcome::Passed => {}
+            Outcome::Failed { .. } => failures += 1,
+            Outcome::Skipped(_) => skipped += 1,
+            Outcome::Error(_) => errors += 1,
+        }
+    }
+    format!(" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"0\"")
+}
+
+/// Text between tags.
+fn content(text: &str) -> String {
+    escaped(text, false)
+}
+
+/// Text in double quotes; readers would turn a line break there into a blank.
+fn attribute(text: &str) -> String {
+    escaped(text, true)
+}
+
+/// XML 1.0 can't hold most control characters, not even as references: they are shown as escapes.
+fn escaped(text: &str, in_attribute: bool) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\n' if in_attribute => out.push_str("&#10;"),
+            '\n' => out.push('\n'),
+            '\t' if in_attribute => out.push_str("&#9;"),
+            '\u{fffe}' | '\u{ffff}' => out.extend(c.escape_unicode()),
+            c => out.push_str(&super::visible(c.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    out
+}
