@@ -43,7 +43,6 @@ fn finding(view: &View<'_>, reported: &Reported, fingerprint: &str) -> Value {
     let (start, end) = place.region.unwrap_or((start, start));
     let position = |at: Position| json!({"line": at.line, "column": at.column});
     json!({
-        "type": "issue",
         // GitLab shows the description alone.
         "description": format!("{}: {}", finding.rule, words::headline(reported)),
         "check_name": finding.rule,

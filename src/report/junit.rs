@@ -1,7 +1,7 @@
 //! JUnit XML, which nearly every CI system shows.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::{View, words};
 use crate::engine::Reported;
@@ -80,11 +80,13 @@ impl<'v> Suites<'v> {
 
     fn print(&self) -> String {
         let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        let all = self.all.iter().flat_map(|(_, cases)| cases);
-        let _ = writeln!(out, "<testsuites name=\"meshfix\"{}>", counts(all));
+        let all = Counts::of(self.all.iter().flat_map(|(_, cases)| cases));
+        let _ = writeln!(out, "<testsuites name=\"meshfix\"{all} time=\"0\">");
         for (name, cases) in &self.all {
             let name = attribute(name);
-            let _ = writeln!(out, "  <testsuite name=\"{name}\"{}>", counts(cases.iter()));
+            let counts = Counts::of(cases.iter());
+            let skipped = counts.skipped;
+            let _ = writeln!(out, "  <testsuite name=\"{name}\"{counts} skipped=\"{skipped}\" time=\"0\">");
             for case in cases {
                 let _ = write!(out, "    <testcase name=\"{}\" classname=\"{name}\" time=\"0\"", attribute(&case.name));
                 let _ = match &case.outcome {
@@ -96,7 +98,7 @@ impl<'v> Suites<'v> {
                         content(text)
                     ),
                     Outcome::Skipped(text) => {
-                        writeln!(out, ">\n      <skipped message=\"{}\"/>\n    </testcase>", attribute(text))
+                        writeln!(out, ">\n      <skipped>{}</skipped>\n    </testcase>", content(text))
                     }
                     Outcome::Error(text) => {
                         writeln!(
@@ -114,19 +116,36 @@ impl<'v> Suites<'v> {
     }
 }
 
-/// The counts that suites have as attributes.
-fn counts<'c>(cases: impl Iterator<Item = &'c Case>) -> String {
-    let (mut tests, mut failures, mut errors, mut skipped) = (0, 0, 0, 0);
-    for case in cases {
-        tests += 1;
-        match case.outcome {
-            Outcome::Passed => {}
-            Outcome::Failed { .. } => failures += 1,
-            Outcome::Skipped(_) => skipped += 1,
-            Outcome::Error(_) => errors += 1,
+/// How many cases there are, and what came of them.
+#[derive(Default)]
+struct Counts {
+    tests: usize,
+    failures: usize,
+    errors: usize,
+    skipped: usize,
+}
+
+impl Counts {
+    fn of<'c>(cases: impl Iterator<Item = &'c Case>) -> Counts {
+        let mut counts = Counts::default();
+        for case in cases {
+            counts.tests += 1;
+            match case.outcome {
+                Outcome::Passed => {}
+                Outcome::Failed { .. } => counts.failures += 1,
+                Outcome::Skipped(_) => counts.skipped += 1,
+                Outcome::Error(_) => counts.errors += 1,
+            }
         }
+        counts
     }
-    format!(" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"0\"")
+}
+
+/// As attributes that suites and the whole have in common.
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " tests=\"{}\" failures=\"{}\" errors=\"{}\"", self.tests, self.failures, self.errors)
+    }
 }
 
 /// Text between tags.

@@ -189,8 +189,9 @@ fn plain(out: &mut String, text: &str, keeps_apart: bool) {
         match c {
             // They would call a person or link an issue even as references.
             '@' | '#' if keeps_apart => out.push_str(&format!("<code>{c}</code>")),
-            '&' | '<' | '>' | '"' | '\'' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '|' | '~' | '\\' | '$' | '@'
-            | '#' | '!' => out.push_str(&format!("&#{};", u32::from(c))),
+            '&' | '<' | '>' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '|' | '~' | '\\' | '$' | '@' | '#' => {
+                out.push_str(&format!("&#{};", u32::from(c)));
+            }
             // Addresses become links by their colon or by `www.`.
             ':' if text.contains("://") => out.push_str("&#58;"),
             '.' if text.contains("www.") => out.push_str("&#46;"),

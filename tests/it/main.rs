@@ -6,6 +6,7 @@ mod crds;
 mod creation;
 mod engine;
 mod fixtures;
+mod formats;
 mod istio_analyzers;
 mod judge;
 mod programs;
@@ -26,6 +27,7 @@ fn main() -> std::process::ExitCode {
         creation::trials(),
         engine::trials(),
         fixtures::trials(),
+        formats::trials(),
         istio_analyzers::trials(),
         judge::trials(),
         protocols::trials(),
