@@ -1,13 +1,18 @@
 //! The command line as data. What the flags do is not known here.
 
-use std::path::PathBuf;
+mod outputs;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+pub use outputs::{Format, Output, Outputs};
 
 /// Makes Kubernetes manifests ready for an Istio service mesh, changing nothing but the fix.
 ///
-/// Prints the diff of what --write would write, then what is left to do. With no PATH and a stream on
-/// standard input, or with `-`, reads the stream and prints it fixed.
+/// Prints the diff of what --write would write, then what is left to do. With no argument and something on standard
+/// input, or with `-`, reads a stream or a ResourceList and prints it fixed.
 #[derive(Debug, Parser)]
 #[command(
     name = "meshfix",
@@ -27,7 +32,7 @@ Examples:
 A file meshfix.yaml gives options for all runs in its folder; flags win. docs/configuration.md lists them.
 
 Exit codes: 0 nothing to do, 1 something would change or a finding stays open, 2 bad usage or
-input, 70 a defect of meshfix. With `-`: 0 whenever the output is complete.")]
+input, 70 a defect of meshfix. With `-` and as a function or plugin: 0 whenever the output is complete.")]
 pub struct Cli {
     /// Files and folders to read, or `-` for a stream on standard input
     #[arg(value_name = "PATH")]
@@ -38,6 +43,29 @@ pub struct Cli {
     /// List all findings; print no diff and write nothing
     #[arg(long, conflicts_with = "write")]
     pub check: bool,
+    /// What is done.
+    #[command(flatten)]
+    pub choice: Choice,
+    /// What is read.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// How the result is told.
+    #[command(flatten)]
+    pub reporting: Reporting,
+    /// How much is said.
+    #[command(flatten)]
+    pub talk: Talk,
+    /// Other things than fixing files.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// True without any argument: a host calls its functions so.
+    #[clap(skip)]
+    pub is_bare: bool,
+}
+
+/// Which rules run, and how.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Choice {
     /// Include fixes that can break something outside the files
     #[arg(long)]
     pub r#unsafe: bool,
@@ -50,28 +78,46 @@ pub struct Cli {
     /// The configuration; without it the nearest meshfix.yaml, upwards to the repository's root
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Leave out what an earlier report has (`--format json -o FILE`): it is neither shown nor fixed, and does not
-    /// fail the run
-    #[arg(long, value_name = "FILE")]
-    pub baseline: Option<PathBuf>,
     /// Which requirements: the vendor's specification (seed, the default) or Istio's own (istio)
     #[arg(long, value_name = "PROFILE")]
     pub profile: Option<ProfileName>,
     /// The folder of a cluster's manifests: what lies in it belongs to nothing outside
     #[arg(long, value_name = "NAME=PATH", value_parser = cluster)]
     pub cluster: Vec<(String, PathBuf)>,
-    /// Lowest level of an open finding that makes the exit code 1 [default: error]
+}
+
+/// What is read.
+#[derive(Debug, Clone, Args)]
+pub struct Reading {
+    /// Largest file to read, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 32, hide_short_help = true)]
+    pub max_file_size: u64,
+    /// Threads to read with; one for each processor by default
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    pub threads: Option<usize>,
+}
+
+/// How the result is told.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Reporting {
+    /// Leave out what an earlier report has (`--format json -o FILE`): it is neither shown nor fixed, and does not
+    /// fail the run
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Lowest level of an open finding that makes the exit code 1 [default: error; never for a stream or a function]
     #[arg(long, value_name = "LEVEL")]
     pub fail_on: Option<LevelName>,
     /// Exit with 0 whatever is found
     #[arg(long)]
     pub exit_zero: bool,
-    /// How to print the result
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
-    /// Print the result to this file
-    #[arg(long, short = 'o', value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    /// The result, in one or more formats.
+    #[command(flatten)]
+    pub outputs: Outputs,
+}
+
+/// How much is said, and how.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Talk {
     /// Colours: on a terminal only, always or never
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
@@ -81,15 +127,6 @@ pub struct Cli {
     /// Say more: notes, left out files, how changes were proven
     #[arg(long, short = 'v')]
     pub verbose: bool,
-    /// Largest file to read, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 32, hide_short_help = true)]
-    pub max_file_size: u64,
-    /// Threads to read with; one for each processor by default
-    #[arg(long, value_name = "N", hide_short_help = true)]
-    pub threads: Option<usize>,
-    /// Other things than fixing.
-    #[command(subcommand)]
-    pub command: Option<Command>,
 }
 
 /// A cluster's name and folder.
@@ -100,7 +137,7 @@ fn cluster(text: &str) -> Result<(String, PathBuf), String> {
     }
 }
 
-/// Other things than fixing.
+/// Other things than fixing files.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Say why a rule exists, what it fixes and how safe that is
@@ -110,6 +147,70 @@ pub enum Command {
     },
     /// List the rules
     Rules,
+    /// Be a KRM function: a ResourceList on standard input, the fixed one with results on standard output
+    Fn(Filter),
+    /// Be kustomize's legacy plugin, which is called by its own name
+    #[command(hide = true, name = PLUGIN)]
+    KustomizePlugin {
+        /// The plugin's configuration
+        configuration: PathBuf,
+        /// What the function takes, too.
+        #[command(flatten)]
+        filter: Filter,
+    },
+}
+
+/// The flags of what stands in a pipe.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Filter {
+    /// What is done.
+    #[command(flatten)]
+    pub choice: Choice,
+    /// How the result is told.
+    #[command(flatten)]
+    pub reporting: Reporting,
+    /// How much is said.
+    #[command(flatten)]
+    pub talk: Talk,
+}
+
+/// The subcommand that stands for the name of the legacy plugin.
+const PLUGIN: &str = "kustomize-plugin";
+
+impl Cli {
+    /// Reads the arguments; the first is the name that the program was called by, which may choose what it does.
+    ///
+    /// # Errors
+    /// What clap says of bad usage, and `--help` and `--version`.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+        let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+        let called = arguments.first().and_then(|name| Path::new(name).file_name()?.to_str()).unwrap_or_default();
+        let called = called.to_owned();
+        let is_bare = arguments.len() <= 1;
+        let mut command = Cli::command();
+        match called.as_str() {
+            "meshfix-fn" => arguments.insert(1, "fn".into()),
+            // kustomize finds its plugins by their kind.
+            crate::config::KIND => arguments.insert(1, PLUGIN.into()),
+            "kubectl-meshfix" => command = command.bin_name("kubectl meshfix"),
+            _ => {}
+        }
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        cli.is_bare = is_bare;
+        let last = matches.subcommand().map_or(&matches, |(_, matches)| matches);
+        let reporting = match &mut cli.command {
+            None => Some(&mut cli.reporting),
+            Some(Command::Fn(filter) | Command::KustomizePlugin { filter, .. }) => Some(&mut filter.reporting),
+            Some(_) => None,
+        };
+        if let Some(reporting) = reporting {
+            reporting.outputs.pair(last).map_err(|problem| {
+                clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, format!("{problem}\n")).format(&mut command)
+            })?;
+        }
+        Ok(cli)
+    }
 }
 
 /// See [`crate::config::Profile`].
@@ -132,31 +233,21 @@ pub enum LevelName {
     Info,
 }
 
-/// Formats of the result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Diff and findings for people.
-    Text,
-    /// The report as JSON.
-    Json,
-    /// SARIF 2.1.0, for code scanning and editors.
-    Sarif,
-    /// Annotations of GitHub Actions, and the job's summary.
-    Github,
-    /// Code quality of GitLab.
-    Gitlab,
-    /// Test results as XML, for nearly every CI.
-    Junit,
-    /// Comments and suggestions for reviewdog.
-    Rdjson,
-    /// A page for comments on pull requests.
-    Markdown,
+impl From<LevelName> for crate::config::Level {
+    fn from(name: LevelName) -> Self {
+        match name {
+            LevelName::Error => crate::config::Level::Error,
+            LevelName::Warning => crate::config::Level::Warning,
+            LevelName::Info => crate::config::Level::Info,
+        }
+    }
 }
 
 /// When to use colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 pub enum Color {
     /// On a terminal, unless NO_COLOR is set.
+    #[default]
     Auto,
     /// Always.
     Always,

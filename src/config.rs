@@ -11,6 +11,7 @@ mod places;
 mod read;
 mod rule_keys;
 mod schema;
+mod strings;
 mod value;
 
 use std::collections::BTreeMap;
@@ -19,8 +20,9 @@ pub use cidr::Cidr;
 pub use exposed_service::{Cutover, ExposedServiceOptions, GatewayApi, GatewayMode, SourceRanges, TlsMode};
 pub use keys::is_host;
 pub use places::{Places, below};
-pub use read::{API_VERSION, KIND, Problem, read, read_node, read_value};
+pub use read::{API_VERSION, KIND, Problem, read, read_node, read_plugin, read_value};
 pub use schema::{schema, table};
+pub use strings::{Text, read_strings};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,6 +104,18 @@ pub struct Config {
     pub fail_on: Option<Level>,
     /// Includes unsafe fixes.
     pub unsafe_fixes: bool,
+    /// Whether a function or plugin changes anything.
+    pub mode: Mode,
+}
+
+/// What a function or plugin does with what it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Fixes it.
+    #[default]
+    Fix,
+    /// Only reports.
+    Check,
 }
 
 /// Options of a run and of its rules, each rule's in a struct of its own.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::read::Reader;
 use super::schema::{Known, Row};
+use super::strings::Text;
 use super::{Safety, Version};
 
 /// One key: its name, its type with the place that its value goes to, what holds without it, and its meaning.
@@ -81,6 +82,8 @@ pub(super) struct Texts {
 pub(super) trait Part<T>: Sync {
     /// Reads the value into its part.
     fn read(&self, reader: &mut Reader<'_>, value: &Value, into: &mut T);
+    /// The value that a text stands for, at a path below.
+    fn typed(&self, path: &[&str], text: &Text) -> Value;
     /// The JSON Schema of the value.
     fn schema(&self, known: Known<'_>) -> Value;
     /// The keys for the documentation, below the key `at`.

@@ -1,7 +1,7 @@
 //! The keys of the configuration; those of each rule are in `rule_keys.rs`.
 
 use super::key::{Is, Key, Many, One, Texts, Without};
-use super::{Cidr, Config, Exempt, Ignore, Level, NativeSidecars, Profile, Safety, Target, UserTransform};
+use super::{Cidr, Config, Exempt, Ignore, Level, Mode, NativeSidecars, Profile, Safety, Target, UserTransform};
 
 use Without::{Default, Required, Unset};
 
@@ -151,6 +151,12 @@ pub(super) const SPEC: &[Key<Config>] = &[
         is: Is::Flag(|config, value| config.unsafe_fixes = value),
         without: Default("false"),
         help: "include fixes that can break something outside the files, as `--unsafe`",
+    },
+    Key {
+        name: "mode",
+        is: Is::Word(&[("fix", |config| config.mode = Mode::Fix), ("check", |config| config.mode = Mode::Check)]),
+        without: Default("\"fix\""),
+        help: "for functions and plugins: `check` gives everything back as it came and only reports; files have `--check`",
     },
     Key {
         name: "exempt",

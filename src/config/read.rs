@@ -8,6 +8,7 @@ use super::key::{Key, Many, One, Part, SAFETY, Without};
 use super::keys::SPEC;
 use super::rule_keys::RULES;
 use super::schema::{Known, Row};
+use super::strings::Text;
 use super::{Config, Options};
 use crate::spelling::nearest;
 use crate::text::{LineIndex, Position, Span};
@@ -42,6 +43,18 @@ impl fmt::Display for Problem {
 /// # Errors
 /// Everything that is wrong, in the order of the text.
 pub fn read(text: &str, rules: &[&str]) -> Result<Config, Vec<Problem>> {
+    read_text(text, rules, &[])
+}
+
+/// Reads the configuration of a legacy plugin of kustomize, which has its arguments beside `spec`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_plugin(text: &str, rules: &[&str]) -> Result<Config, Vec<Problem>> {
+    read_text(text, rules, &["argsOneLiner", "argsFromFile"])
+}
+
+fn read_text(text: &str, rules: &[&str], beside: &'static [&'static str]) -> Result<Config, Vec<Problem>> {
     let index = LineIndex::new(text);
     let problem = |at: Span, message: String| Problem { at: Some(index.position(text, at.start)), message };
     let whole: std::sync::Arc<str> = text.into();
@@ -53,7 +66,7 @@ pub fn read(text: &str, rules: &[&str]) -> Result<Config, Vec<Problem>> {
         }
     }
     match documents.as_slice() {
-        [document] => read_node(document.root(), rules),
+        [document] => read_below(document.root(), rules, beside),
         [] => Err(vec![problem(Span::empty(0), format!("it is empty; {START}"))]),
         [_, second, ..] => {
             Err(vec![problem(second.root().span(), "a configuration is one document; this is a second one".to_owned())])
@@ -66,13 +79,17 @@ pub fn read(text: &str, rules: &[&str]) -> Result<Config, Vec<Problem>> {
 /// # Errors
 /// As [`read`].
 pub fn read_node(node: Node<'_>, rules: &[&str]) -> Result<Config, Vec<Problem>> {
+    read_below(node, rules, &[])
+}
+
+fn read_below(node: Node<'_>, rules: &[&str], beside: &'static [&'static str]) -> Result<Config, Vec<Problem>> {
     let text = node.document().text();
     let index = LineIndex::new(text);
     let problem = |at: u32, message: String| Problem { at: Some(index.position(text, at)), message };
     let value = node.value().map_err(|error| vec![problem(node.span().start, error.to_string())])?;
     let twice = node.duplicate_keys().into_iter();
     let twice = twice.map(|(key, at)| (at.start, format!("the key `{key}` stands twice in this mapping; keep one")));
-    let (config, faults) = Reader::new(&value, rules).run(&value);
+    let (config, faults) = Reader { beside, ..Reader::new(&value, rules) }.run(&value);
     let place = |fault: Fault| (fault.place(node), fault.message);
     let mut faults: Vec<(u32, String)> = faults.into_iter().map(place).chain(twice).collect();
     if faults.is_empty() {
@@ -122,13 +139,15 @@ pub(super) struct Reader<'a> {
     own: Vec<&'a str>,
     path: Vec<String>,
     faults: Vec<Fault>,
+    /// Keys beside `spec` that are another program's.
+    beside: &'static [&'static str],
 }
 
 impl<'a> Reader<'a> {
     fn new(value: &'a Value, rules: &'a [&'a str]) -> Self {
         let transforms = value.pointer("/spec/transforms").and_then(Value::as_array).into_iter().flatten();
         let own = transforms.filter_map(|transform| transform.get("id")?.as_str()).collect();
-        Reader { known: Known { rules }, own, path: Vec::new(), faults: Vec::new() }
+        Reader { known: Known { rules }, own, path: Vec::new(), faults: Vec::new(), beside: &[] }
     }
 
     fn run(mut self, value: &Value) -> (Config, Vec<Fault>) {
@@ -139,6 +158,7 @@ impl<'a> Reader<'a> {
             for (name, value) in top {
                 match name.as_str() {
                     "apiVersion" | "kind" | "metadata" => {}
+                    name if self.beside.contains(&name) => {}
                     "spec" => self.within(name, |reader| reader.keys(SPEC, value, &mut config)),
                     name if SPEC.iter().any(|key| key.name == name) => {
                         self.key_fault(name, format!("`{name}` belongs below `spec`"));
@@ -320,6 +340,10 @@ impl<T, U> Part<T> for One<T, U> {
         reader.keys(self.keys, value, (self.part)(into));
     }
 
+    fn typed(&self, path: &[&str], text: &Text) -> Value {
+        super::strings::typed(self.keys, path, text)
+    }
+
     fn schema(&self, known: Known<'_>) -> Value {
         super::schema::mapping(self.keys, known)
     }
@@ -336,6 +360,10 @@ impl<T, U> Part<T> for Many<T, U> {
             reader.within(&i.to_string(), |reader| reader.keys(self.keys, item, &mut part));
             (self.add)(into, part);
         }
+    }
+
+    fn typed(&self, path: &[&str], text: &Text) -> Value {
+        super::strings::any(path, text)
     }
 
     fn schema(&self, known: Known<'_>) -> Value {

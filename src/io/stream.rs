@@ -29,20 +29,11 @@ pub enum Error {
     TooLong,
 }
 
-/// A stream: its text, and what it holds for us.
-#[derive(Debug)]
-pub struct Stream {
-    /// The text as it came.
-    pub text: String,
-    /// The documents; `None` when none of them holds something for us.
-    pub source: Option<SourceFile>,
-}
-
-/// Reads standard input to its end, and what it holds of these kinds.
+/// Reads standard input to its end.
 ///
 /// # Errors
 /// When it is empty, too long or not UTF-8.
-pub fn read(kinds: &Kinds) -> Result<Stream, Error> {
+pub fn text() -> Result<String, Error> {
     let mut bytes = Vec::new();
     io::stdin().lock().take(MAX_STREAM_SIZE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_STREAM_SIZE {
@@ -52,10 +43,14 @@ pub fn read(kinds: &Kinds) -> Result<Stream, Error> {
     if text.trim_matches(['\u{feff}', ' ', '\t', '\r', '\n']).is_empty() {
         return Err(Error::Empty);
     }
-    let worth_reading = kinds.is_worth_reading(NAME, &text);
-    let source = worth_reading.then(|| kinds.read(NAME.to_owned(), text.as_str().into(), None)).flatten();
-    let source = source.map(SourceFile::rendered);
-    Ok(Stream { text, source })
+    Ok(text)
+}
+
+/// What a stream holds of these kinds; `None` when it holds nothing for us.
+pub fn source(kinds: &Kinds, text: &str) -> Option<SourceFile> {
+    let is_worth_reading = kinds.is_worth_reading(NAME, text);
+    let source = is_worth_reading.then(|| kinds.read(NAME.to_owned(), text.into(), None)).flatten();
+    source.map(SourceFile::rendered)
 }
 
 /// Writes text to standard output. A reader that has gone is no error.

@@ -168,7 +168,7 @@ impl Inventory<'_> {
         if tops(one).any(|top| tops(other).any(|there| top == there)) {
             return Some(Nearness::Kustomization);
         }
-        let folder = |id: ResourceId| self.files()[self.resource(id).file.0 as usize].folder().split('/');
+        let folder = |id: ResourceId| self.folder(id).split('/');
         Some(Nearness::Folders(folder(one).zip(folder(other)).take_while(|(a, b)| a == b).count()))
     }
 

@@ -2,14 +2,9 @@
 
 use super::field::Field;
 use super::inventory::Inventory;
+use super::origin::{INDEXES, PATHS};
 use super::resource::ResourceId;
 use crate::text::FileId;
-
-/// The annotations that say which file an item of a ResourceList comes from (kustomize's and kpt's functions).
-const PATHS: [&str; 2] = ["internal.config.kubernetes.io/path", "config.kubernetes.io/path"];
-
-/// The annotations that say which of the documents of that file it is.
-const INDEXES: [&str; 2] = ["internal.config.kubernetes.io/index", "config.kubernetes.io/index"];
 
 /// What takes a new resource.
 #[derive(Debug, Clone)]
@@ -54,8 +49,8 @@ impl<'a> Inventory<'a> {
     /// What a resource is deployed by, as a name: its first top kustomization, else its folder.
     pub fn deployed_as(&self, id: ResourceId) -> String {
         let top = self.placements(id).iter().filter_map(|place| place.kustomization).min();
-        let file = self.file_name(top.unwrap_or(self.resource(id).file));
-        file.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned()
+        let folder = |file: FileId| self.file_name(file).rsplit_once('/').map_or("", |(folder, _)| folder);
+        top.map_or_else(|| self.folder(id), folder).to_owned()
     }
 
     /// The top node of a document.

@@ -14,6 +14,7 @@ use super::kinds;
 use super::kustomize::Kustomizations;
 use super::label_users::LabelUsers;
 use super::membership::Membership;
+use super::origin;
 use super::ownership::Owner;
 use super::ownership::is_proxy_container;
 use super::port_names::PortNameIndex;
@@ -102,7 +103,13 @@ impl<'a> Inventory<'a> {
         let mut resources = Vec::new();
         for (file, document, root) in documents(files) {
             let root = Field::new(root, file, document);
+            let from = resources.len();
             collect(root, &mut resources, 0);
+            if root.text_at(&["kind"]) == "ResourceList" {
+                for item in &mut resources[from..] {
+                    item.folder = root.document().node(item.node, Via::Here).and_then(origin::folder);
+                }
+            }
         }
         let kustomizations = Kustomizations::read(files);
         let mut inventory = Inventory {
@@ -182,6 +189,13 @@ impl<'a> Inventory<'a> {
     /// A file's name.
     pub fn file_name(&self, file: FileId) -> &'a str {
         self.files.get(file.0 as usize).map_or("", |file| file.name.as_str())
+    }
+
+    /// The folder that a resource comes from, "" for the top: its file's, or what the item of a ResourceList says.
+    pub fn folder(&self, id: ResourceId) -> &str {
+        let resource = self.resource(id);
+        let file = || self.files.get(resource.file.0 as usize).map_or("", SourceFile::folder);
+        resource.folder.as_deref().unwrap_or_else(file)
     }
 
     /// All resources.
@@ -290,7 +304,7 @@ impl<'a> Inventory<'a> {
 
     /// True for a Pod that the kubelet runs from a file of its node, by the folder or by its own annotations.
     pub fn is_static_pod(&self, workload: Workload<'_>) -> bool {
-        let folder = self.files.get(workload.resource.file.0 as usize).map(SourceFile::folder).unwrap_or_default();
+        let folder = self.folder(workload.id);
         let by_folder = workload.resource.name.kind == "Pod" && folder.ends_with("etc/kubernetes/manifests");
         let annotations = ["kubernetes.io/config.source", "kubernetes.io/config.mirror"];
         by_folder || annotations.into_iter().any(|name| workload.annotation(name).is_some())
@@ -373,11 +387,10 @@ impl<'a> Inventory<'a> {
     /// True when two resources come into one namespace of one cluster: by one kustomization, from one file, or from one
     /// folder when both say which namespace.
     pub fn are_deployed_together(&self, one: ResourceId, other: ResourceId) -> bool {
-        let folder = |id: ResourceId| self.files[self.resource(id).file.0 as usize].folder();
         let theirs = self.placements(other);
         self.placements(one).iter().any(|placement| {
-            let beside = self.resource(one).file == self.resource(other).file
-                || placement.namespace.is_some() && folder(one) == folder(other);
+            let is_one_file = self.resource(one).file == self.resource(other).file;
+            let beside = self.folder(one) == self.folder(other) && (is_one_file || placement.namespace.is_some());
             theirs.contains(placement) && (placement.kustomization.is_some() || beside)
         })
     }
@@ -449,7 +462,9 @@ fn collect(field: Field<'_>, resources: &mut Vec<Resource>, depth: usize) {
         }
         return;
     }
-    resources.extend(Resource::read(field));
+    if !origin::is_local(*field) {
+        resources.extend(Resource::read(field));
+    }
 }
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ pub struct Resource {
     pub name: ResourceName,
     /// True for a kustomize patch: only part of a resource, merged into one with the same name.
     pub is_fragment: bool,
+    /// The folder of its file, where the item of a ResourceList says it.
+    pub(super) folder: Option<String>,
 }
 
 impl Resource {
@@ -70,7 +72,14 @@ impl Resource {
         };
         let namespace = Some(text(&["metadata", "namespace"])).filter(|namespace| !namespace.is_empty());
         let name = ResourceName { api_version: text(&["apiVersion"]), kind, namespace, name };
-        Some(Resource { file: id.file, document: id.document, node: id.node.node, name, is_fragment: false })
+        Some(Resource {
+            file: id.file,
+            document: id.document,
+            node: id.node.node,
+            name,
+            is_fragment: false,
+            folder: None,
+        })
     }
 }
 

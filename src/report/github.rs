@@ -33,18 +33,17 @@ fn finding(view: &View<'_>, reported: &Reported) -> String {
         Level::Warning => "warning",
         Level::Info => "notice",
     };
-    let place = view.place(reported.finding.at, Unit::Characters);
+    let spot = view.spot(reported.finding.at, Unit::Characters);
     let title = format!("meshfix ({})", reported.finding.rule);
-    let file = visible(place.file);
+    let file = visible(&spot.file);
     let mut properties = vec![("title", title.as_str()), ("file", &file)];
-    let numbers = place.region.map(|(start, end)| [start.line, start.column, end.line, end.column]);
+    let numbers = spot.region.map(|(start, end)| [start.line, start.column, end.line, end.column]);
     let numbers = numbers.map(|numbers| numbers.map(|number| number.to_string()));
     if let Some(numbers) = &numbers {
         properties.extend(["line", "col", "endLine", "endColumn"].into_iter().zip(numbers.iter().map(String::as_str)));
     }
     // The log shows the message alone.
-    let place =
-        numbers.as_ref().map_or_else(|| file.to_string(), |[line, column, ..]| format!("{file}:{line}:{column}"));
+    let place = view.place(reported.finding.at);
     let mut message = format!("{place}: {} {}", reported.finding.rule, visible(&words::headline(reported)));
     for line in words::details(view, reported) {
         let _ = write!(message, "\n{}", visible(&line));

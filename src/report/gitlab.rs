@@ -37,10 +37,8 @@ fn finding(view: &View<'_>, reported: &Reported, fingerprint: &str) -> Value {
         Level::Warning => "minor",
         Level::Info => "info",
     };
-    let place = view.place(finding.at, Unit::Characters);
-    // A line must be given; a file stands for itself by its first one.
-    let start = Position { line: 1, column: 1 };
-    let (start, end) = place.region.unwrap_or((start, start));
+    let spot = view.spot(finding.at, Unit::Characters);
+    let (start, end) = spot.region_or_start();
     let position = |at: Position| json!({"line": at.line, "column": at.column});
     json!({
         // GitLab shows the description alone.
@@ -48,6 +46,6 @@ fn finding(view: &View<'_>, reported: &Reported, fingerprint: &str) -> Value {
         "check_name": finding.rule,
         "fingerprint": fingerprint,
         "severity": severity,
-        "location": {"path": place.file, "positions": {"begin": position(start), "end": position(end)}},
+        "location": {"path": spot.file, "positions": {"begin": position(start), "end": position(end)}},
     })
 }

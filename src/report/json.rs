@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::escape::visible_json;
-use super::{View, readiness};
+use super::{Place, View, readiness};
 use crate::engine::{DocumentChange, Fingerprints, Outcome, REPORT_VERSION, Reported, Status};
 use crate::rule::Level;
 
@@ -78,10 +78,13 @@ fn summary(outcome: &Outcome) -> Value {
 
 fn finding(view: &View<'_>, reported: &Reported, fingerprints: &mut Fingerprints) -> Value {
     let finding = &reported.finding;
-    let at = view.position(finding.at);
+    let at = view.place(finding.at);
     let related = finding.related.iter().map(|(loc, remark)| {
-        let at = view.position(*loc);
-        json!({"file": view.name(loc.file), "line": at.line, "column": at.column, "message": remark})
+        let at = view.place(*loc);
+        let mut related = json!({"file": at.file, "line": at.line(), "column": at.line().map(|_| at.at.column)});
+        in_stream(&mut related, &at);
+        related["message"] = remark.as_str().into();
+        related
     });
     let fix = finding.fix.as_ref().map(|fix| {
         json!({
@@ -96,13 +99,16 @@ fn finding(view: &View<'_>, reported: &Reported, fingerprints: &mut Fingerprints
         _ => Value::Null,
     };
     let name = &finding.resource;
-    json!({
+    let mut out = json!({
         "rule": finding.rule,
         "istio": finding.istio,
         "level": finding.level.name(),
-        "file": view.name(finding.at.file),
-        "line": at.line,
-        "column": at.column,
+        "file": at.file,
+        "line": at.line(),
+        "column": at.line().map(|_| at.at.column),
+    });
+    in_stream(&mut out, &at);
+    let rest = json!({
         "path": finding.path,
         "resource": {"apiVersion": name.api_version, "kind": name.kind, "namespace": name.namespace, "name": name.name},
         "message": finding.message,
@@ -112,5 +118,16 @@ fn finding(view: &View<'_>, reported: &Reported, fingerprints: &mut Fingerprints
         "fingerprint": fingerprints.next(view.name(finding.at.file), finding).to_string(),
         "fix": fix,
         "refusal": refusal,
-    })
+    });
+    if let (Value::Object(out), Value::Object(rest)) = (&mut out, rest) {
+        out.extend(rest);
+    }
+    out
+}
+
+/// Where the place of something stands in the stream, when its file is only what the stream says.
+fn in_stream(out: &mut Value, place: &Place<'_>) {
+    if place.is_origin {
+        out["stream"] = json!({"line": place.at.line, "column": place.at.column});
+    }
 }

@@ -28,14 +28,14 @@ enum Outcome {
 pub fn report(view: &View<'_>, skipped: &[(String, String)]) -> String {
     let mut suites = Suites::default();
     for reported in words::standing(view) {
-        suites.add(view.name(reported.finding.at.file), finding(view, reported));
+        suites.add(&view.place(reported.finding.at).file, finding(view, reported));
     }
     for (loc, reason) in &view.outcome.unread {
         let name = format!("line {}", view.position(*loc).line);
-        suites.add(view.name(loc.file), Case { name, outcome: Outcome::Skipped(format!("skipped: {reason}")) });
+        suites.add(&view.place(*loc).file, Case { name, outcome: Outcome::Skipped(reason.clone()) });
     }
     for (file, reason) in skipped {
-        let outcome = Outcome::Skipped(format!("skipped: {reason}"));
+        let outcome = Outcome::Skipped(reason.clone());
         suites.add(file, Case { name: "the file".to_owned(), outcome });
     }
     for problem in &view.outcome.internal {
@@ -51,8 +51,7 @@ pub fn report(view: &View<'_>, skipped: &[(String, String)]) -> String {
 fn finding(view: &View<'_>, reported: &Reported) -> Case {
     let finding = &reported.finding;
     let headline = words::headline(reported);
-    let place = format!("{}:{}", view.name(finding.at.file), view.position(finding.at));
-    let mut text = format!("{place}: {} {headline}", finding.rule);
+    let mut text = format!("{}: {} {headline}", view.place(finding.at), finding.rule);
     words::details(view, reported).iter().for_each(|line| text.push_str(&format!("\n{line}")));
     let outcome = match finding.level {
         Level::Info => Outcome::Skipped(text),
@@ -64,16 +63,16 @@ fn finding(view: &View<'_>, reported: &Reported) -> Case {
 
 /// Suites in the order in which their files came up.
 #[derive(Default)]
-struct Suites<'v> {
-    all: Vec<(&'v str, Vec<Case>)>,
-    numbers: HashMap<&'v str, usize>,
+struct Suites {
+    all: Vec<(String, Vec<Case>)>,
+    numbers: HashMap<String, usize>,
 }
 
-impl<'v> Suites<'v> {
-    fn add(&mut self, name: &'v str, case: Case) {
-        let number = *self.numbers.entry(name).or_insert(self.all.len());
+impl Suites {
+    fn add(&mut self, name: &str, case: Case) {
+        let number = *self.numbers.entry(name.to_owned()).or_insert(self.all.len());
         if number == self.all.len() {
-            self.all.push((name, Vec::new()));
+            self.all.push((name.to_owned(), Vec::new()));
         }
         self.all[number].1.push(case);
     }

@@ -4,6 +4,7 @@ use super::escape::visible;
 use super::{View, diff, text, words};
 use crate::engine::{Reported, Status};
 use crate::rule::Safety;
+use crate::text::Loc;
 
 /// A comment on GitHub may be this long, and a little more.
 const MOST: usize = 65_000;
@@ -66,7 +67,7 @@ fn table(out: &mut String, view: &View<'_>, room: usize) {
 
 fn row(view: &View<'_>, reported: &Reported) -> String {
     let finding = &reported.finding;
-    let place = format!("{}:{}", view.name(finding.at.file), view.position(finding.at).line);
+    let place = place(view, finding.at);
     let resource = code(&finding.resource.to_string());
     let mut what = format!("{} ({resource})", inline(&finding.message));
     if !finding.help.is_empty() {
@@ -74,7 +75,11 @@ fn row(view: &View<'_>, reported: &Reported) -> String {
     }
     let fix = finding.fix.as_ref().map(|fix| {
         let consequence = if fix.consequence.is_empty() { String::new() } else { format!("; {}", fix.consequence) };
-        format!("{}: {}", fix.safety.name(), inline(&format!("{}{consequence}", fix.title)))
+        let when = match reported.status {
+            Status::NeedsUnsafe => "with <code>--unsafe</code>",
+            _ => fix.safety.name(),
+        };
+        format!("{when}: {}", inline(&format!("{}{consequence}", fix.title)))
     });
     let fix = match (&reported.status, fix) {
         (Status::Refused(reason), _) => format!("not here: {}", inline(reason)),
@@ -82,6 +87,12 @@ fn row(view: &View<'_>, reported: &Reported) -> String {
         (_, None) => "a person decides".to_owned(),
     };
     format!("| {} | {} | {} | {what} | {fix} |\n", finding.level.name(), code(&place), code(finding.rule))
+}
+
+/// The file, and the line in it where that is known.
+fn place(view: &View<'_>, loc: Loc) -> String {
+    let place = view.place(loc);
+    place.line().map_or_else(|| place.file.to_string(), |line| format!("{}:{line}", place.file))
 }
 
 /// What could not be read.

@@ -10,19 +10,23 @@ pub mod junit;
 pub mod markdown;
 pub mod rdjson;
 pub mod readiness;
+pub mod results;
 pub mod sarif;
 pub mod text;
 
 mod escape;
-mod place;
+mod spot;
 mod suggestion;
 mod words;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt;
 use std::rc::Rc;
 
 use crate::engine::{Outcome, Reported, Status, secret_lines};
+use crate::manifest::Origin;
 use crate::text::{FileId, LineIndex, Loc, Position, Span};
 
 pub(crate) use escape::visible;
@@ -37,6 +41,35 @@ pub struct View<'a> {
     lines: RefCell<HashMap<FileId, Rc<FileLines>>>,
 }
 
+/// Where something is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The file's name. For what came in a stream the one that the resource comes from, where the stream says so.
+    pub file: Cow<'a, str>,
+    /// True where `file` is what a stream says, and `at` counts in the stream.
+    pub is_origin: bool,
+    /// Line and column in the file, or in the stream.
+    pub at: Position,
+}
+
+impl Place<'_> {
+    /// The line in the file; `None` where only the stream's is known.
+    pub fn line(&self) -> Option<usize> {
+        (!self.is_origin).then_some(self.at.line)
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = visible(&self.file);
+        if self.is_origin {
+            write!(f, "{file} (line {} of the stream)", self.at.line)
+        } else {
+            write!(f, "{file}:{}", self.at)
+        }
+    }
+}
+
 /// What is known of the lines of a file.
 struct FileLines {
     index: LineIndex,
@@ -44,6 +77,8 @@ struct FileLines {
     secret: Vec<bool>,
     /// Lines of the text before.
     before: LineIndex,
+    /// Where the resources of a stream come from, by their places in the text before.
+    origins: Vec<(Span, Origin)>,
 }
 
 impl<'a> View<'a> {
@@ -58,7 +93,7 @@ impl<'a> View<'a> {
             let has_secret = memchr::memmem::find(source.text.as_bytes(), b"Secret").is_some();
             let secret = if has_secret { secret_lines(source) } else { Vec::new() };
             let before = LineIndex::new(if secret.is_empty() { "" } else { &source.text });
-            Rc::new(FileLines { index: LineIndex::new(self.text(file)), secret, before })
+            Rc::new(FileLines { index: LineIndex::new(self.text(file)), secret, before, origins: source.origins() })
         };
         self.lines.borrow_mut().entry(file).or_insert_with(make).clone()
     }
@@ -76,6 +111,22 @@ impl<'a> View<'a> {
             let count = line(loc.span.end) - line(loc.span.start) + 1;
             rest.iter().take(count).any(|is_secret| *is_secret)
         })
+    }
+
+    /// Where a place is, for people and programs.
+    pub fn place(&self, loc: Loc) -> Place<'_> {
+        let origin = self.origin(loc);
+        let is_origin = origin.is_some();
+        let file = origin.map_or_else(|| Cow::Borrowed(self.name(loc.file)), |origin| Cow::Owned(origin.path));
+        Place { file, is_origin, at: self.position(loc) }
+    }
+
+    /// The file that a resource comes from that came in a stream.
+    pub(crate) fn origin(&self, loc: Loc) -> Option<Origin> {
+        let lines = self.lines(loc.file);
+        let after = lines.origins.partition_point(|(span, _)| span.start <= loc.span.start);
+        let (span, origin) = &lines.origins[after.checked_sub(1)?];
+        span.contains(Span::empty(loc.span.start as usize)).then(|| origin.clone())
     }
 
     /// A file's name.

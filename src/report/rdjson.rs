@@ -37,9 +37,9 @@ fn diagnostic(view: &View<'_>, reported: &Reported, suggestions: &mut Suggestion
     if let Some(page) = words::page(finding.rule) {
         code["url"] = page.into();
     }
-    let place = view.place(finding.at, Unit::Bytes);
-    let mut location = json!({"path": place.file});
-    if let Some(region) = place.region {
+    let spot = view.spot(finding.at, Unit::Bytes);
+    let mut location = json!({"path": spot.file});
+    if let Some(region) = spot.region {
         location["range"] = range(region);
     }
     let mut diagnostic = json!({"message": message, "location": location, "severity": severity, "code": code});

@@ -174,7 +174,7 @@ fn by_rule<'v>(view: &View<'v>) -> Vec<(&'static str, Vec<&'v Reported>)> {
 /// A resource's name, with its file where several have that name.
 fn name(view: &View<'_>, subject: &Subject, names: &HashMap<String, usize>) -> String {
     let name = subject.resource.to_string();
-    let file = view.name(subject.at.file);
+    let file = view.place(subject.at).file;
     let is_unique = names.get(&name).is_none_or(|number| *number < 2);
     if is_unique { visible(&name).into_owned() } else { visible(&format!("{name} in {file}")).into_owned() }
 }
@@ -264,10 +264,10 @@ fn rule_json(rule: &str, reported: &[&Reported]) -> Value {
 fn subject_json(view: &View<'_>, subject: &Subject) -> Value {
     let name = &subject.resource;
     let held = subject.held_by(view.outcome, view.written).into_iter();
-    let at = view.position(subject.at);
+    let at = view.place(subject.at);
     json!({
-        "file": view.name(subject.at.file),
-        "line": at.line,
+        "file": at.file,
+        "line": at.line(),
         "resource": {"apiVersion": name.api_version, "kind": name.kind, "namespace": name.namespace, "name": name.name},
         "state": word(subject.need(view.outcome, view.written)),
         "heldBy": held.map(|(rule, need)| json!({"rule": rule, "needs": word(Some(need))})).collect::<Vec<_>>(),

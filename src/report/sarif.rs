@@ -132,11 +132,10 @@ fn result(
 }
 
 fn location(view: &View<'_>, loc: Loc) -> Value {
-    let place = view.place(loc, Unit::Utf16);
-    // Code scanning takes no result without a line; a file stands for itself by its first one.
-    let start = Position { line: 1, column: 1 };
-    let region = place.region.unwrap_or((start, start));
-    json!({"physicalLocation": {"artifactLocation": {"uri": uri(place.file)}, "region": self::region(region)}})
+    // Code scanning takes no result without a line.
+    let spot = view.spot(loc, Unit::Utf16);
+    let region = region(spot.region_or_start());
+    json!({"physicalLocation": {"artifactLocation": {"uri": uri(&spot.file)}, "region": region}})
 }
 
 fn region((start, end): (Position, Position)) -> Value {

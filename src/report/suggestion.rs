@@ -23,9 +23,11 @@ impl Suggestions {
     }
 
     /// The edits of the finding's fix in the files as they are; `None` when they do not stand alone, when they are
-    /// written already, and where a line of a Secret would be shown.
+    /// written already, where nobody could take them since the text came in a stream, and where a line of a Secret would
+    /// be shown.
     pub(super) fn next(&mut self, view: &View<'_>, reported: &Reported) -> Option<Vec<(FileId, EditSet)>> {
-        if view.written {
+        let file = &view.outcome.files[reported.finding.at.file.0 as usize];
+        if view.written || file.is_rendered {
             return None;
         }
         let cost = view.outcome.cost_alone(reported);

@@ -58,15 +58,17 @@ pub fn finding(view: &View<'_>, reported: &Reported, layout: Layout) -> String {
         Level::Info => paint.cyan(),
     });
     let level = if finding.level == Level::Error { String::new() } else { format!(" ({})", finding.level.name()) };
-    let place = format!("{}:{}", visible(view.name(finding.at.file)), view.position(finding.at));
+    let place = view.place(finding.at).to_string();
     let rule = format!("{}{level}", finding.rule);
     let mut out = format!("{}  {} ", painted(&place, layout.paint.map(Paint::bold)), painted(&rule, level_style));
     let used = place.chars().count() + rule.chars().count() + 3;
     wrap(&mut out, used, &format!("{} ({})", finding.message, finding.resource), layout);
     source_line(&mut out, view, finding.at, level_style, layout);
     for (loc, remark) in &finding.related {
-        let name = visible(view.name(loc.file)).into_owned();
-        paragraph(&mut out, &format!("related: {name}:{}  ", view.position(*loc).line), remark, layout);
+        let place = view.place(*loc);
+        let place =
+            if place.is_origin { place.to_string() } else { format!("{}:{}", visible(&place.file), place.at.line) };
+        paragraph(&mut out, &format!("related: {place}  "), remark, layout);
     }
     if !finding.help.is_empty() {
         paragraph(&mut out, "help: ", &finding.help, layout);
@@ -91,6 +93,21 @@ pub fn finding(view: &View<'_>, reported: &Reported, layout: Layout) -> String {
         }
     }
     out
+}
+
+/// One finding in one line, for logs.
+pub fn line(view: &View<'_>, reported: &Reported) -> String {
+    let finding = &reported.finding;
+    let next = match &reported.status {
+        Status::Refused(reason) => format!("; not fixed: {reason}"),
+        Status::NeedsUnsafe => "; its fix needs `unsafe: true`".to_owned(),
+        Status::Applied | Status::Manual => String::new(),
+    };
+    let level = finding.level.name();
+    let place = view.place(finding.at);
+    let file = if place.is_origin { format!(" in {}", place.file) } else { String::new() };
+    let text = format!("{level} {}: {}{file}: {}{next}", finding.rule, finding.resource, finding.message);
+    visible(&text).into_owned()
 }
 
 /// The line of the text with a caret under the place.

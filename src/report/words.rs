@@ -13,7 +13,7 @@ pub(super) fn details(view: &View<'_>, reported: &Reported) -> Vec<String> {
     let finding = &reported.finding;
     let mut lines = Vec::new();
     for (loc, remark) in &finding.related {
-        lines.push(format!("related: {}:{}: {remark}", view.name(loc.file), view.position(*loc).line));
+        lines.push(format!("related: {}: {remark}", view.place(*loc)));
     }
     if !finding.help.is_empty() {
         lines.push(format!("help: {}", finding.help));

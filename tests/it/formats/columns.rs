@@ -32,7 +32,8 @@ fn first(text: &str, format: &str) -> Value {
 fn marks(text: &str, after: &str, sarif: [u64; 4], rdjson: [u64; 4]) {
     let result = first(text, "sarif");
     let region = &result["locations"][0]["physicalLocation"]["region"];
-    let found = ["startLine", "startColumn", "endLine", "endColumn"].map(|name| region[name].as_u64().expect("a number"));
+    let found =
+        ["startLine", "startColumn", "endLine", "endColumn"].map(|name| region[name].as_u64().expect("a number"));
     assert_eq!(found, sarif, "SARIF: {region}");
     let diagnostic = first(text, "rdjson");
     let range = &diagnostic["location"]["range"];
@@ -59,7 +60,8 @@ fn wide() {
 }
 
 fn crlf() {
-    let text = "apiVersion: v1\r\nkind: Pod\r\nmetadata: {name: a}\r\nspec:\r\n  hostNetwork:\ttrue\r\n  containers: []\r\n";
+    let text =
+        "apiVersion: v1\r\nkind: Pod\r\nmetadata: {name: a}\r\nspec:\r\n  hostNetwork:\ttrue\r\n  containers: []\r\n";
     let after = "apiVersion: v1\r\nkind: Pod\r\nmetadata: {name: a}\r\nspec:\r\n  containers: []\r\n";
     marks(text, after, [5, 16, 5, 20], [5, 16, 5, 20]);
 }
@@ -68,12 +70,14 @@ fn mark() {
     let text = "\u{feff}{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\": {\"name\": \"ü\"}, \"spec\": {\"hostNetwork\": true, \"containers\": []}}";
     let after = "\u{feff}{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\": {\"name\": \"ü\"}, \"spec\": {\"containers\": []}}";
     // The mark is three bytes and no character.
-    marks(text, after, [1, 89, 1, 93], [1, 93, 1, 97]);
+    marks(text, after, [1, 88, 1, 92], [1, 92, 1, 96]);
 }
 
 fn several_lines() {
     let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec:\n  template:\n    metadata: {}\n    spec:\n      containers:\n        - name: a\n          image: x\n          ports:\n            - containerPort: 8080\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  ports:\n    - port: 80\n      targetPort: 8080\n";
-    let text = text.replace("metadata: {}\n", "metadata:\n      labels:\n        tier: é\n        zone: b\n").replace("spec:\n  ports", "spec:\n  selector: {tier: é}\n  ports");
+    let text = text
+        .replace("metadata: {}\n", "metadata:\n      labels:\n        tier: é\n        zone: b\n")
+        .replace("spec:\n  ports", "spec:\n  selector: {tier: é}\n  ports");
     let world = World::with(&[("a.yaml", &text)]);
     let mut seen = 0;
     for format in ["sarif", "rdjson"] {
@@ -100,6 +104,11 @@ fn end_of_file() {
         assert!(suggestion["range"]["end"]["line"].as_u64().expect("a line") <= lines, "{suggestion} of {lines} lines");
         let mut after = text.clone();
         apply::rdjson(&suggestion, &mut after);
-        assert_eq!(after, text.replace("  hostNetwork: true\r\n", "").replace("  hostNetwork: true\n", "").replace("\n  hostNetwork: true", ""));
+        assert_eq!(
+            after,
+            text.replace("  hostNetwork: true\r\n", "")
+                .replace("  hostNetwork: true\n", "")
+                .replace("\n  hostNetwork: true", "")
+        );
     }
 }

@@ -11,7 +11,7 @@ use crate::cli::support::{World, finish};
 
 pub(super) fn trials() -> Vec<Trial> {
     let names = [
-        ("sarif", "sarif"),
+        ("sarif", "json"),
         ("github", "txt"),
         ("gitlab", "json"),
         ("junit", "xml"),
@@ -102,7 +102,10 @@ fn written() {
 fn empty() {
     for format in ALL {
         let ran = World::new().run(&["--format", format, "."]).with(0);
-        is_golden(&format!("empty.{format}"), &if format == "sarif" { without_pages_at_all(&ran.out()) } else { ran.out() });
+        is_golden(
+            &format!("empty.{format}"),
+            &if format == "sarif" { without_pages_at_all(&ran.out()) } else { ran.out() },
+        );
     }
 }
 
@@ -127,7 +130,11 @@ fn job_summary() {
     // GitHub drops a summary of more than 1 MiB whole.
     fs::write(world.outside("summary.md"), "x".repeat((1 << 20) - 2500)).expect("written");
     let full = summary(&[]);
-    assert!(full.len() <= 1 << 20 && full.contains("### meshfix") && full.contains("more"), "{}", full.trim_matches('x'));
+    assert!(
+        full.len() <= 1 << 20 && full.contains("### meshfix") && full.contains("more"),
+        "{}",
+        full.trim_matches('x')
+    );
     fs::write(world.outside("summary.md"), "x".repeat((1 << 20) - 10)).expect("written");
     assert_eq!(summary(&[]).len(), (1 << 20) - 10, "nothing fits");
 }

@@ -20,15 +20,8 @@ fn trial(name: &str, run: fn()) -> Trial {
 }
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [
-        goldens::trials(),
-        columns::trials(),
-        escapes::trials(),
-        same::trials(),
-        schemas::trials(),
-        suggestions::trials(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [goldens::trials(), columns::trials(), escapes::trials(), same::trials(), schemas::trials(), suggestions::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -1,27 +1,39 @@
-//! Where a finding stands, as other programs want to know it.
+//! Where a finding stands, with a start and an end, in the columns that a format counts.
+
+use std::borrow::Cow;
 
 use super::View;
 use crate::text::{Loc, Position, Span, Unit, line_at};
 
 /// A place in a file of the repository.
-pub(super) struct Place<'v> {
+pub(super) struct Spot<'v> {
     /// The file's name, with `/` between the parts.
-    pub(super) file: &'v str,
-    /// Its start and its end, the latter excluded, on one line; `None` where only the file is known.
+    pub(super) file: Cow<'v, str>,
+    /// Its start and its end, the latter excluded, on one line; `None` where only a stream says which file it is.
     pub(super) region: Option<(Position, Position)>,
+}
+
+impl Spot<'_> {
+    /// The region; for formats that want one, a file stands for itself by its start.
+    pub(super) fn region_or_start(&self) -> (Position, Position) {
+        let start = Position { line: 1, column: 1 };
+        self.region.unwrap_or((start, start))
+    }
 }
 
 impl View<'_> {
     /// A place, with columns in this unit. Of several lines the first one speaks for all: whoever reviews a change sees
     /// a finding only where all its lines are part of the change.
-    pub(super) fn place(&self, loc: Loc, unit: Unit) -> Place<'_> {
+    pub(super) fn spot(&self, loc: Loc, unit: Unit) -> Spot<'_> {
+        let place = self.place(loc);
+        let is_known = place.line().is_some();
         let at = self.loc(loc).span;
         let text = self.text(loc.file);
         let line = line_at(text, at.start as usize);
         let end = at.end.min(line.end).max(at.start);
         let lines = self.lines(loc.file);
         let position = |at: u32| lines.index.position_in(unit, text, at);
-        Place { file: self.name(loc.file), region: Some((position(at.start), position(end))) }
+        Spot { file: place.file, region: is_known.then(|| (position(at.start), position(end))) }
     }
 
     /// Where a span of the text before the run starts and ends, over any number of lines.

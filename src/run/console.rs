@@ -1,0 +1,73 @@
+//! Standard output and standard error: what is said, how it looks, and where results go.
+
+use std::io::{self, IsTerminal, Write as _};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use crate::cli::{Color, Talk};
+use crate::io::files::reason;
+use crate::io::stream;
+use crate::report::text::{Layout, Paint};
+use crate::report::visible;
+
+/// Standard error, as far as the user wants it, and the way to standard output.
+pub(super) struct Console<'a> {
+    pub(super) talk: &'a Talk,
+}
+
+impl Console<'_> {
+    /// Says something that `--quiet` leaves out.
+    pub(super) fn say(&self, text: &str) {
+        if !self.talk.quiet {
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+        }
+    }
+
+    /// Says what went wrong.
+    pub(super) fn error(&self, text: &str) {
+        error(text);
+    }
+
+    /// How to print to standard output.
+    pub(super) fn out(&self) -> Layout {
+        self.layout(Some(io::stdout()))
+    }
+
+    /// How to print to standard error.
+    pub(super) fn err(&self) -> Layout {
+        self.layout(Some(io::stderr()))
+    }
+
+    /// How to print to a file.
+    pub(super) fn file(&self) -> Layout {
+        self.layout(None::<io::Stdout>)
+    }
+
+    fn layout<S: IsTerminal + AsFd>(&self, stream: Option<S>) -> Layout {
+        let terminal = stream.filter(|stream| stream.is_terminal());
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let colours = match self.talk.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal.is_some() && !no_color,
+        };
+        let columns = |terminal| {
+            let size = rustix::termios::tcgetwinsize(terminal).ok();
+            size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(80)
+        };
+        Layout { paint: colours.then_some(Paint), width: terminal.map(columns) }
+    }
+}
+
+/// Says what went wrong, whatever the user wants to hear.
+pub(super) fn error(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "error: {}", visible(text));
+}
+
+/// Prints a result to a file, or to standard output.
+pub(super) fn deliver(file: Option<&Path>, text: &[u8]) -> Result<(), String> {
+    match file {
+        Some(path) => std::fs::write(path, text).map_err(|error| format!("{}: {}", path.display(), reason(&error))),
+        None => stream::write(text).map_err(|error| format!("standard output: {}", reason(&error))),
+    }
+}
