@@ -21,7 +21,7 @@ pub fn report(view: &View<'_>, skipped: &[(String, String)]) -> String {
 /// A page of at most `most` bytes; nothing where not even a sentence fits.
 pub(super) fn page(view: &View<'_>, skipped: &[(String, String)], most: usize) -> String {
     let mut out = format!("### meshfix\n\n{}", inline(text::summary(view, !view.written, 0).trim_end()));
-    out.push_str("\n");
+    out.push('\n');
     if out.len() + REST > most {
         return if out.len() > most { String::new() } else { out };
     }

@@ -83,6 +83,40 @@ fn off_the_end(text: &str, edit: Edit) -> Edit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Options;
+    use crate::engine::{self, Settings};
+    use crate::manifest::SourceFile;
+    use crate::transforms;
+
+    #[test]
+    fn what_would_take_too_long_is_counted() {
+        let pod = |name: &str| {
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec: {{hostNetwork: true, containers: []}}\n"
+            )
+        };
+        let text = [pod("a"), pod("b"), pod("c")].join("---\n");
+        let file = SourceFile::read("pods.yaml".to_owned(), text.into(), None).expect("a manifest");
+        let is_chosen = |rule: &&&dyn crate::rule::Transform| rule.meta().name == "host-network";
+        let settings = Settings {
+            rules: transforms::ALL.iter().filter(is_chosen).copied().map(|rule| rule as _).collect(),
+            options: &Options::default(),
+            unsafe_fixes: true,
+            baseline: None,
+            can_not_create: &|_| None,
+            sabotage: false,
+        };
+        let outcome = engine::run(vec![file], &settings);
+        let view = View::new(&outcome, false);
+        let suggested = |room: usize| {
+            let mut suggestions = Suggestions { room, left_out: 0 };
+            let made = outcome.findings.iter().filter(|reported| suggestions.next(&view, reported).is_some()).count();
+            (made, suggestions.left_out)
+        };
+        assert_eq!(suggested(MOST_READ), (3, 0));
+        assert_eq!(suggested(2 * pod("a").len() + 10), (2, 1));
+        assert_eq!(suggested(0), (0, 3));
+    }
 
     #[test]
     fn the_end_of_a_text_is_left_alone() {

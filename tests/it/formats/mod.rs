@@ -2,10 +2,12 @@
 
 mod apply;
 mod columns;
+mod docs;
 mod escapes;
 mod goldens;
 mod same;
 mod schemas;
+mod streams;
 mod suggestions;
 mod world;
 
@@ -20,8 +22,17 @@ fn trial(name: &str, run: fn()) -> Trial {
 }
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [goldens::trials(), columns::trials(), escapes::trials(), same::trials(), schemas::trials(), suggestions::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        goldens::trials(),
+        columns::trials(),
+        docs::trials(),
+        escapes::trials(),
+        same::trials(),
+        schemas::trials(),
+        streams::trials(),
+        suggestions::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
