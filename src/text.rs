@@ -113,6 +113,15 @@ impl LineIndex {
         self.starts.partition_point(|start| *start <= at) + 1
     }
 
+    /// The line that holds byte `at` of the same text, as [`line_at`] has it.
+    pub fn line_span(&self, text: &str, at: u32) -> Span {
+        let line = self.starts.partition_point(|start| *start <= at);
+        let start = line.checked_sub(1).map_or(0, |before| self.starts[before] as usize);
+        let end = self.starts.get(line).map_or(text.len(), |next| *next as usize - 1);
+        let is_crlf = end > start && text.as_bytes()[end - 1] == b'\r';
+        Span::new(start, if is_crlf { end - 1 } else { end })
+    }
+
     /// The line and column of byte `at` of the same text.
     pub fn position(&self, text: &str, at: u32) -> Position {
         self.position_in(Unit::Characters, text, at)
@@ -318,6 +327,15 @@ mod tests {
     fn positions_count_characters() {
         assert_eq!(position("a\nhé llo", 6), Position { line: 2, column: 4 });
         assert_eq!(position("\u{feff}a: 1", 3), Position { line: 1, column: 1 });
+    }
+
+    #[test]
+    fn an_index_knows_the_same_lines() {
+        let text = "a\r\n\r\nb\nc\r";
+        let lines = LineIndex::new(text);
+        for at in 0..=text.len() {
+            assert_eq!(lines.line_span(text, at as u32), line_at(text, at), "{at}");
+        }
     }
 
     #[test]

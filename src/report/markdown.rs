@@ -10,6 +10,8 @@ use crate::text::Loc;
 const MOST: usize = 65_000;
 /// What is kept free for the sentences between table and diff.
 const REST: usize = 2_000;
+/// A text that would need a longer fence is not shown.
+const LONGEST_FENCE: usize = 100;
 /// How many files that were left out are named.
 const MOST_SKIPPED: usize = 20;
 
@@ -141,7 +143,7 @@ fn unfolded(out: &mut String, view: &View<'_>, files: &[String], room: usize) {
     for file in files {
         let text: String =
             file.lines().map(|line| format!("{}\n", visible(line.strip_suffix('\r').unwrap_or(line)))).collect();
-        if length + text.len() <= room {
+        if length + text.len() <= room && longest_run(&text) <= LONGEST_FENCE {
             length += text.len();
             shown.push(text);
         }
@@ -163,8 +165,12 @@ fn unfolded(out: &mut String, view: &View<'_>, files: &[String], room: usize) {
 
 /// A fence that no line of the text can close.
 fn fence(text: &str) -> String {
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    "`".repeat(longest.max(2) + 1)
+    "`".repeat(longest_run(text).max(2) + 1)
+}
+
+/// How many backticks stand in a row.
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
 /// A message, whose values stand in backticks, as text that is nothing but that.

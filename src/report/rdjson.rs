@@ -17,7 +17,7 @@ pub fn report(view: &View<'_>, _skipped: &[(String, String)]) -> String {
         source["url"] = home.into();
     }
     let mut out = format!("{{\n  \"source\": {source}");
-    let mut suggestions = Suggestions::new();
+    let mut suggestions = Suggestions::new(view.outcome);
     let diagnostics = words::standing(view).map(|reported| diagnostic(view, reported, &mut suggestions));
     list(&mut out, "  ", "diagnostics", diagnostics);
     out.push_str("\n}\n");

@@ -32,7 +32,7 @@ pub fn report(view: &View<'_>, skipped: &[(String, String)]) -> String {
     out.push_str("\n        }\n      }");
     let numbers: HashMap<&str, usize> = outcome.rules.iter().enumerate().map(|(i, rule)| (rule.name, i)).collect();
     let mut fingerprints = Fingerprints::default();
-    let mut suggestions = Suggestions::new();
+    let mut suggestions = Suggestions::new(view.outcome);
     let results = outcome.findings.iter().filter_map(|reported| {
         // A fingerprint counts what stands in front of it, whether it is shown or not.
         let fingerprint = fingerprints.next(view.name(reported.finding.at.file), &reported.finding).to_string();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::View;
-use crate::text::{Loc, Position, Span, Unit, line_at};
+use crate::text::{Loc, Position, Span, Unit};
 
 /// A place in a file of the repository.
 pub(super) struct Spot<'v> {
@@ -29,9 +29,8 @@ impl View<'_> {
         let is_known = place.line().is_some();
         let at = self.loc(loc).span;
         let text = self.text(loc.file);
-        let line = line_at(text, at.start as usize);
-        let end = at.end.min(line.end).max(at.start);
         let lines = self.lines(loc.file);
+        let end = at.end.min(lines.index.line_span(text, at.start).end).max(at.start);
         let position = |at: u32| lines.index.position_in(unit, text, at);
         Spot { file: place.file, region: is_known.then(|| (position(at.start), position(end))) }
     }

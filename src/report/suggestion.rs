@@ -1,11 +1,11 @@
 //! Fixes as suggestions: each stands alone, so that a person can take one and leave the others.
 
 use super::View;
-use crate::engine::Reported;
+use crate::engine::{Outcome, Reported};
 use crate::text::{Edit, EditSet, FileId, Loc, Span};
 
-/// How much text is read again to prove suggestions, in bytes: a report must end.
-const MOST_READ: usize = 64 << 20;
+/// How much text is read again to prove suggestions, in bytes, beside what the input has: a report must end.
+const MOST_READ: usize = 16 << 20;
 /// How many lines one replacement may go over.
 const MOST_LINES: usize = 100;
 
@@ -18,8 +18,9 @@ pub(super) struct Suggestions {
 }
 
 impl Suggestions {
-    pub(super) fn new() -> Self {
-        Suggestions { room: MOST_READ, left_out: 0 }
+    pub(super) fn new(outcome: &Outcome) -> Self {
+        let input: usize = outcome.files.iter().map(|file| file.text.len()).sum();
+        Suggestions { room: MOST_READ + 2 * input, left_out: 0 }
     }
 
     /// The edits of the finding's fix in the files as they are; `None` when they do not stand alone, when they are

@@ -13,14 +13,14 @@ use crate::fixtures::{self, Case};
 use crate::programs;
 
 pub(super) fn trials() -> Vec<Trial> {
-    let validates: [(&str, fn() -> Result<(), Failed>); 5] = [
-        ("sarif_of_all_fixtures_is_as_its_schema_has_it", sarif),
-        ("rdjson_of_all_fixtures_is_as_its_schema_has_it", rdjson),
-        ("gitlab_of_all_fixtures_is_as_its_schema_has_it", gitlab),
-        ("junit_of_all_fixtures_is_as_its_schema_has_it", junit),
-        ("reviewdog_reads_rdjson_and_sarif", reviewdog),
-    ];
-    validates.into_iter().map(|(name, test)| Trial::test(format!("formats::{name}"), test)).collect()
+    let trial = |name: &str, test: fn() -> Result<(), Failed>| Trial::test(format!("formats::{name}"), test);
+    vec![
+        trial("sarif_of_all_fixtures_is_as_its_schema_has_it", sarif),
+        trial("rdjson_of_all_fixtures_is_as_its_schema_has_it", rdjson),
+        trial("gitlab_of_all_fixtures_is_as_its_schema_has_it", gitlab),
+        trial("junit_of_all_fixtures_is_as_its_schema_has_it", junit),
+        trial("reviewdog_reads_rdjson_and_sarif", reviewdog),
+    ]
 }
 
 type Report = fn(&View<'_>, &[(String, String)]) -> String;
