@@ -4,6 +4,7 @@ mod choices;
 mod console;
 mod filter;
 mod function;
+mod job_summary;
 mod left_over;
 mod tree;
 
@@ -105,6 +106,12 @@ fn report(view: &View<'_>, format: Format, skipped: &[(String, String)]) -> Stri
     match format {
         Format::Text => String::new(),
         Format::Json => report::json::report(view, skipped),
+        Format::Sarif => report::sarif::report(view, skipped),
+        Format::Github => report::github::report(view, skipped),
+        Format::Gitlab => report::gitlab::report(view, skipped),
+        Format::Junit => report::junit::report(view, skipped),
+        Format::Rdjson => report::rdjson::report(view, skipped),
+        Format::Markdown => report::markdown::report(view, skipped),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::choices::Choices;
 use super::console::{Console, deliver};
+use super::job_summary;
 use super::left_over::{self, Which};
 use super::{CLEAN, FOUND, INTERNAL, USAGE, fail};
 use crate::cli::{Cli, Format};
@@ -39,6 +40,7 @@ pub(super) fn run(cli: &Cli, choices: &Choices, paths: &[PathBuf]) -> u8 {
         let text = render(cli, &console, &view, format, &skipped, console.out());
         problems.extend(deliver(None, text.as_bytes()).err());
     }
+    problems.extend(job_summary::add(&view, outputs, &skipped).err());
     let is_told = outputs.all.is_empty() || outputs.all.iter().any(|output| output.format == Format::Text);
     if is_told && !cli.check {
         left_over::findings(&console, &view, Which::Open);
