@@ -95,6 +95,9 @@ pub struct Reading {
     /// Threads to read with; one for each processor by default
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub threads: Option<usize>,
+    /// Never show how far a long run is; a terminal sees it after half a second
+    #[arg(long, hide_short_help = true)]
+    pub no_progress: bool,
 }
 
 /// How the result is told.

@@ -5,6 +5,7 @@ mod console;
 mod filter;
 mod function;
 mod left_over;
+mod progress;
 mod tree;
 
 use std::io::{self, IsTerminal as _};

@@ -59,6 +59,11 @@ impl Console<'_> {
     }
 }
 
+/// True for a terminal that knows no colours and can't move its cursor.
+pub(super) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|name| name == "dumb")
+}
+
 /// Says what went wrong, whatever the user wants to hear.
 pub(super) fn error(text: &str) {
     let _ = writeln!(io::stderr().lock(), "error: {}", visible(text));

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use super::choices::Choices;
 use super::console::{Console, deliver};
 use super::left_over::{self, Which};
+use super::progress::Progress;
 use super::{CLEAN, FOUND, INTERNAL, USAGE, fail};
 use crate::cli::{Cli, Format};
-use crate::engine::{self, Outcome};
+use crate::engine::{self, Outcome, Settings};
 use crate::io::{files, write};
 use crate::manifest::Kinds;
 use crate::report::text::Layout;
@@ -21,13 +22,19 @@ pub(super) fn run(cli: &Cli, choices: &Choices, paths: &[PathBuf]) -> u8 {
     if cli.talk.verbose {
         console.say(&choices.told());
     }
-    let settings = choices.settings();
+    let progress = Progress::start(&console, !cli.reading.no_progress);
+    let watch = |step| progress.engine(step);
+    let settings = Settings { watch: &watch, ..choices.settings() };
     let threads = cli.reading.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     let most = cli.reading.max_file_size.clamp(1, 1024) << 20;
-    let workspace = files::read(paths, Kinds::of(&choices.options), threads.unwrap_or(1), most);
+    let workspace =
+        files::read_watched(paths, Kinds::of(&choices.options), threads.unwrap_or(1), most, &|| progress.file());
     let files::Workspace { files, paths, skipped, errors } = workspace;
     let outcome = engine::run(files, &settings);
+    progress.writing();
     let failures = if cli.write { write_all(&outcome, &paths) } else { Vec::new() };
+    // Nothing else is printed before this.
+    drop(progress);
     let view = View::new(&outcome, cli.write && failures.is_empty());
     let outputs = &cli.reporting.outputs;
     let mut problems = Vec::new();

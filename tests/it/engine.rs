@@ -62,17 +62,7 @@ fn run(files: &[(&str, String)], rules: &[&dyn Transform], sabotage: bool) -> Ou
 fn run_with(options: &Options, files: &[(&str, String)], rules: &[&dyn Transform], sabotage: bool) -> Outcome {
     let sources =
         files.iter().filter_map(|(name, text)| SourceFile::read((*name).to_owned(), text.as_str().into(), None));
-    engine::run(
-        sources.collect(),
-        &Settings {
-            rules: rules.to_vec(),
-            options,
-            unsafe_fixes: false,
-            baseline: None,
-            can_not_create: &|_| None,
-            sabotage,
-        },
-    )
+    engine::run(sources.collect(), &Settings { sabotage, ..Settings::new(rules.to_vec(), options) })
 }
 
 fn deployment(name: &str, fields: &str) -> String {
