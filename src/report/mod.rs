@@ -4,6 +4,7 @@ pub mod consequences;
 pub mod diff;
 pub mod explain;
 pub mod json;
+pub mod prose;
 pub mod readiness;
 pub mod results;
 pub mod text;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::choices::Choices;
 use super::console::{Console, deliver};
 use super::left_over::{self, Which};
+use super::pager;
 use super::progress::Progress;
 use super::{CLEAN, FOUND, INTERNAL, USAGE, fail};
 use crate::cli::{Cli, Format};
@@ -22,7 +23,7 @@ pub(super) fn run(cli: &Cli, choices: &Choices, paths: &[PathBuf]) -> u8 {
     if cli.talk.verbose {
         console.say(&choices.told());
     }
-    let progress = Progress::start(&console, !cli.reading.no_progress);
+    let progress = Progress::start(&console, !cli.showing.no_progress);
     let watch = |step| progress.engine(step);
     let settings = Settings { watch: &watch, ..choices.settings() };
     let threads = cli.reading.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
@@ -44,7 +45,10 @@ pub(super) fn run(cli: &Cli, choices: &Choices, paths: &[PathBuf]) -> u8 {
     }
     if let Some(format) = outputs.printed() {
         let text = render(cli, &console, &view, format, &skipped, console.out());
-        problems.extend(deliver(None, text.as_bytes()).err());
+        let is_diff = format == Format::Text && !cli.check;
+        let printed =
+            if is_diff && !cli.showing.no_pager { pager::print(&text) } else { deliver(None, text.as_bytes()) };
+        problems.extend(printed.err());
     }
     let is_told = outputs.all.is_empty() || outputs.all.iter().any(|output| output.format == Format::Text);
     if is_told && !cli.check {
