@@ -39,7 +39,14 @@ pub(super) fn page() -> io::Result<Vec<u8>> {
         rest.control("TP", []).text([bold(*example)]).text([roman(*meaning)]);
     }
     rest.to_writer(&mut page)?;
-    Ok(page)
+    Ok(once(&page))
+}
+
+/// Each part defines the apostrophe anew; once is enough.
+fn once(page: &[u8]) -> Vec<u8> {
+    let is_definition = |line: &[u8]| line.starts_with(b".ie ") || line.starts_with(b".el ");
+    let lines = page.split_inclusive(|byte| *byte == b'\n').enumerate();
+    lines.filter(|(i, line)| *i < 2 || !is_definition(line)).flat_map(|(_, line)| line.to_vec()).collect()
 }
 
 /// The command with the texts of those flags, too, that only the long help has.

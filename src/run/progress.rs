@@ -108,7 +108,8 @@ fn draw(state: &State, stopped: &Receiver<()>) {
     // Every terminal has these letters.
     let bar = ProgressBar::new_spinner().with_style(style.tick_chars(r"-\|/ ")).with_elapsed(PATIENCE);
     loop {
-        bar.set_message(state.told());
+        // One drawing for both: setting a message draws by itself.
+        let _ = bar.clone().with_message(state.told());
         bar.tick();
         if !is_running(BEAT) {
             break;
