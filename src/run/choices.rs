@@ -99,12 +99,11 @@ impl Choices {
     /// The same for the engine.
     pub(super) fn settings(&self) -> Settings<'_> {
         Settings {
-            rules: self.rules.clone(),
-            options: &self.options,
             unsafe_fixes: self.unsafe_fixes,
             baseline: self.baseline.as_ref(),
             can_not_create: &files::can_not_create,
             sabotage: std::env::var_os("MESHFIX_TEST_SABOTAGE").is_some() && cfg!(debug_assertions),
+            ..Settings::new(self.rules.clone(), &self.options)
         }
     }
 

@@ -96,10 +96,7 @@ fn source(name: &str, text: &str) -> SourceFile {
 fn run_with(files: Vec<SourceFile>, sabotage: bool, can_not_create: &dyn Fn(&str) -> Option<String>) -> Outcome {
     let options = Options::default();
     let rules: Vec<&dyn Transform> = vec![&Notes];
-    engine::run(
-        files,
-        &Settings { rules, options: &options, unsafe_fixes: false, baseline: None, can_not_create, sabotage },
-    )
+    engine::run(files, &Settings { can_not_create, sabotage, ..Settings::new(rules, &options) })
 }
 
 fn run(files: Vec<SourceFile>) -> Outcome {

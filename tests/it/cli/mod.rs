@@ -1,5 +1,7 @@
 //! The program as its users run it: exit codes, outputs, files, secrets, terminals and hostile input.
 
+mod colours;
+mod completions;
 mod configuration;
 mod corpus;
 mod exits;
@@ -12,6 +14,10 @@ mod json;
 mod law;
 mod links;
 mod manifests;
+mod manual;
+mod pager;
+mod progress;
+mod pseudo_terminal;
 mod readiness;
 mod same;
 mod schema;
@@ -20,6 +26,7 @@ mod stream;
 pub(crate) mod support;
 mod terminal;
 mod together;
+mod width;
 
 use libtest_mimic::Trial;
 
@@ -39,6 +46,12 @@ pub(crate) fn trials() -> Vec<Trial> {
         function::trials(),
         secrets::trials(),
         terminal::trials(),
+        colours::trials(),
+        width::trials(),
+        pager::trials(),
+        progress::trials(),
+        completions::trials(),
+        manual::trials(),
         readiness::trials(),
         hostile::trials(),
         same::trials(),
