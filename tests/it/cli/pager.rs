@@ -117,8 +117,9 @@ fn missing() {
 
 fn early() {
     let world = world();
-    let many: String = (0..2000).map(|i| format!("---\n{}", BANK.replace("name: ", &format!("name: n{i}-")))).collect();
-    world.write("many.yaml", many);
+    // More than a pipe holds.
+    let long = format!("      # {}\n", "x".repeat(300_000));
+    world.write("bank.yaml", BANK.replace("      dnsPolicy", &format!("{long}      dnsPolicy")));
     for pager in ["head -n 1", "true", "false", "kill -9 $$"] {
         let ran = paged(&world, &["."], &[("PAGER", pager)]).with(1);
         assert!(ran.terminal.lines().count() <= 1, "{pager}: {}", ran.terminal);
