@@ -339,7 +339,7 @@ impl Finding {
 }
 
 /// What a rule says of itself.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Meta {
     /// Its name, as users write it.
     pub name: &'static str,

@@ -5,6 +5,7 @@ mod completions;
 mod console;
 mod filter;
 mod function;
+mod job_summary;
 mod left_over;
 mod manual;
 mod pager;
@@ -118,6 +119,12 @@ fn report(view: &View<'_>, format: Format, skipped: &[(String, String)]) -> Stri
     match format {
         Format::Text => String::new(),
         Format::Json => report::json::report(view, skipped),
+        Format::Sarif => report::sarif::report(view, skipped),
+        Format::Github => report::github::report(view, skipped),
+        Format::Gitlab => report::gitlab::report(view, skipped),
+        Format::Junit => report::junit::report(view, skipped),
+        Format::Rdjson => report::rdjson::report(view, skipped),
+        Format::Markdown => report::markdown::report(view, skipped),
     }
 }
 

@@ -66,13 +66,24 @@ pub struct Loc {
     pub span: Span,
 }
 
-/// Line and column as editors count them: both from 1, columns in characters.
+/// Line and column, both from 1; columns in characters, as editors count them, unless another [`Unit`] was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Line, from 1.
     pub line: usize,
-    /// Column in characters, from 1.
+    /// Column, from 1.
     pub column: usize,
+}
+
+/// What columns count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Characters; a byte order mark is none.
+    Characters,
+    /// Code units of UTF-16; a byte order mark is none.
+    Utf16,
+    /// Bytes of UTF-8; a byte order mark is three of them.
+    Bytes,
 }
 
 impl fmt::Display for Position {
@@ -86,15 +97,15 @@ impl fmt::Display for Position {
 pub struct LineIndex {
     /// Where each line but the first starts.
     starts: Vec<u32>,
-    /// The place that was asked for last and its column: long lines are walked once.
-    last: std::cell::Cell<(u32, usize)>,
+    /// The place that was asked for last and its column, in characters and in UTF-16: long lines are walked once.
+    last: [std::cell::Cell<(u32, usize)>; 2],
 }
 
 impl LineIndex {
     /// Reads where the lines of `text` start.
     pub fn new(text: &str) -> Self {
         let starts = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| offset(at + 1)).collect();
-        LineIndex { starts, last: std::cell::Cell::default() }
+        LineIndex { starts, last: Default::default() }
     }
 
     /// The line of byte `at`, from 1.
@@ -102,20 +113,42 @@ impl LineIndex {
         self.starts.partition_point(|start| *start <= at) + 1
     }
 
+    /// The line that holds byte `at` of the same text, as [`line_at`] has it.
+    pub fn line_span(&self, text: &str, at: u32) -> Span {
+        let line = self.starts.partition_point(|start| *start <= at);
+        let start = line.checked_sub(1).map_or(0, |before| self.starts[before] as usize);
+        let end = self.starts.get(line).map_or(text.len(), |next| *next as usize - 1);
+        let is_crlf = end > start && text.as_bytes()[end - 1] == b'\r';
+        Span::new(start, if is_crlf { end - 1 } else { end })
+    }
+
     /// The line and column of byte `at` of the same text.
     pub fn position(&self, text: &str, at: u32) -> Position {
+        self.position_in(Unit::Characters, text, at)
+    }
+
+    /// The same with columns in another unit.
+    pub fn position_in(&self, unit: Unit, text: &str, at: u32) -> Position {
         let at = at.min(offset(text.len()));
         let line = self.starts.partition_point(|start| *start <= at);
         let start = line.checked_sub(1).map_or(0, |before| self.starts[before]);
-        let (from, columns) = match self.last.get() {
+        let last = match unit {
+            Unit::Characters => &self.last[0],
+            Unit::Utf16 => &self.last[1],
+            Unit::Bytes => return Position { line: line + 1, column: (at - start) as usize + 1 },
+        };
+        let (from, columns) = match last.get() {
             (last, columns) if (start..=at).contains(&last) => (last, columns),
             _ => (start, 0),
         };
         let between = String::from_utf8_lossy(&text.as_bytes()[from as usize..at as usize]);
         let between = if from == 0 { between.trim_start_matches('\u{feff}') } else { &between };
-        let columns = columns + between.chars().count();
-        self.last.set((at, columns));
-        Position { line: line + 1, column: columns + 1 }
+        let width = match unit {
+            Unit::Utf16 => between.chars().map(char::len_utf16).sum(),
+            Unit::Characters | Unit::Bytes => between.chars().count(),
+        };
+        last.set((at, columns + width));
+        Position { line: line + 1, column: columns + width + 1 }
     }
 }
 
@@ -294,5 +327,28 @@ mod tests {
     fn positions_count_characters() {
         assert_eq!(position("a\nhé llo", 6), Position { line: 2, column: 4 });
         assert_eq!(position("\u{feff}a: 1", 3), Position { line: 1, column: 1 });
+    }
+
+    #[test]
+    fn an_index_knows_the_same_lines() {
+        let text = "a\r\n\r\nb\nc\r";
+        let lines = LineIndex::new(text);
+        for at in 0..=text.len() {
+            assert_eq!(lines.line_span(text, at as u32), line_at(text, at), "{at}");
+        }
+    }
+
+    #[test]
+    fn columns_count_in_any_unit() {
+        let text = "\u{feff}\u{1f980}é: x\r\n\té\u{1f980}y";
+        let lines = LineIndex::new(text);
+        let columns = |at: usize| {
+            [Unit::Characters, Unit::Utf16, Unit::Bytes].map(|unit| lines.position_in(unit, text, at as u32).column)
+        };
+        for (found, expected) in [("é: x", [2, 3, 8]), (": x", [3, 4, 10]), ("\r", [6, 7, 13]), ("y", [4, 5, 8])] {
+            let at = text.find(found).expect("there");
+            assert_eq!((columns(at), columns(at)), (expected, expected), "{found:?}, asked twice");
+        }
+        assert_eq!(columns(text.find('é').expect("there")), [2, 3, 8], "asked backwards");
     }
 }

@@ -11,6 +11,18 @@ pub enum Format {
     Text,
     /// The report as JSON
     Json,
+    /// SARIF 2.1.0, for code scanning and editors
+    Sarif,
+    /// Annotations of GitHub Actions, and the job's summary
+    Github,
+    /// Code quality of GitLab
+    Gitlab,
+    /// Test results in XML, for nearly every CI
+    Junit,
+    /// Comments and suggestions for reviewdog
+    Rdjson,
+    /// A page for comments on pull requests
+    Markdown,
 }
 
 /// One result: a format, and where it goes.

@@ -376,7 +376,8 @@ fn key(finding: &Finding) -> String {
     format!("{}\u{0}{}\u{0}{}\u{0}{}", finding.rule, finding.resource, finding.at.file.0, finding.path)
 }
 
-fn by_document(change: &Change) -> BTreeMap<(FileId, u32), Vec<(NodeRef, Op)>> {
+/// The operations of a change, document by document.
+pub(super) fn by_document(change: &Change) -> BTreeMap<(FileId, u32), Vec<(NodeRef, Op)>> {
     let mut groups: BTreeMap<_, Vec<(NodeRef, Op)>> = BTreeMap::new();
     for (at, op) in &change.ops {
         groups.entry((at.file, at.document)).or_default().push((at.node, op.clone()));

@@ -2,6 +2,7 @@
 //! until nothing is left to do. It touches no file.
 
 mod admission;
+mod alone;
 mod baseline;
 mod fingerprint;
 mod ignore;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Readiness, Run, Tracked};
 use crate::config::Options;
 use crate::manifest::{Inventory, SourceFile, State, Workload};
-use crate::rule::{Finding, Level};
+use crate::rule::{Finding, Level, Meta};
 use crate::text::{EditSet, FileId, Loc, Span};
 
 /// What became of a finding.
@@ -29,6 +29,8 @@ pub struct Reported {
     pub finding: Finding,
     /// What became of it.
     pub status: Status,
+    /// The pass that applied its fix, from 0; only the fixes of the first one were made for the text before the run.
+    pub pass: Option<usize>,
 }
 
 /// A file whose text changes.
@@ -81,6 +83,8 @@ pub struct Outcome {
     pub files: Vec<SourceFile>,
     /// Those that change, in order.
     pub changed: Vec<ChangedFile>,
+    /// The rules that ran, in the order of the list.
+    pub rules: Vec<Meta>,
     /// What was found, in the order of files and places.
     pub findings: Vec<Reported>,
     /// What holds each workload back.
@@ -150,7 +154,7 @@ impl Run<'_> {
         let mut findings: Vec<Reported> = Vec::with_capacity(open.len() + self.applied.len());
         for (pass, mut finding) in self.applied {
             to_input(&mut finding, &self.tracked, pass);
-            findings.push(Reported { finding, status: Status::Applied });
+            findings.push(Reported { finding, status: Status::Applied, pass: Some(pass) });
         }
         for mut finding in open {
             to_input(&mut finding, &self.tracked, usize::MAX);
@@ -162,7 +166,7 @@ impl Run<'_> {
                 (None, Some(_)) => Status::NeedsUnsafe,
                 (None, None) => Status::Manual,
             };
-            findings.push(Reported { finding, status });
+            findings.push(Reported { finding, status, pass: None });
         }
         findings.sort_by(|a, b| {
             let key = |reported: &Reported| (reported.finding.at, reported.finding.rule);
@@ -195,6 +199,7 @@ impl Run<'_> {
             unread: unread(&originals),
             files: originals,
             changed,
+            rules: self.settings.rules.iter().map(|rule| *rule.meta()).collect(),
             findings,
             readiness,
             changes,

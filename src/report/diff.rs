@@ -11,16 +11,21 @@ const CONTEXT: usize = 3;
 
 /// The diff of all changes. On a terminal (`paint`), text that could move the cursor is escaped.
 pub fn diff(outcome: &Outcome, paint: Option<Paint>) -> String {
-    let mut out = String::new();
-    let file = |changed: &ChangedFile| &outcome.files[changed.file.0 as usize];
+    files(outcome, paint).collect()
+}
+
+/// The diff of each file.
+pub(super) fn files(outcome: &Outcome, paint: Option<Paint>) -> impl Iterator<Item = String> + '_ {
+    let file = move |changed: &ChangedFile| &outcome.files[changed.file.0 as usize];
     let mut all: Vec<&ChangedFile> = outcome.changed.iter().collect();
     // New files stand among the others.
     all.sort_by(|a, b| file(a).name.cmp(&file(b).name));
-    for changed in all {
-        let file = file(changed);
+    let diff = move |changed| {
+        let (mut out, file) = (String::new(), file(changed));
         file_diff(&mut out, &file.name, changed, &secret_lines(file), paint);
-    }
-    out
+        out
+    };
+    all.into_iter().map(diff)
 }
 
 fn file_diff(out: &mut String, name: &str, changed: &ChangedFile, secret: &[bool], paint: Option<Paint>) {

@@ -22,7 +22,7 @@ pub fn page(meta: &Meta) -> String {
 }
 
 /// A summary as a sentence.
-fn sentence(summary: &str) -> String {
+pub(super) fn sentence(summary: &str) -> String {
     let mut letters = summary.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", letters.as_str())

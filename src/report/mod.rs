@@ -3,13 +3,22 @@
 pub mod consequences;
 pub mod diff;
 pub mod explain;
+pub mod github;
+pub mod gitlab;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod prose;
+pub mod rdjson;
 pub mod readiness;
 pub mod results;
+pub mod sarif;
 pub mod text;
 
 mod escape;
+mod spot;
+mod suggestion;
+mod words;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -92,10 +101,17 @@ impl<'a> View<'a> {
 
     /// True where the place's line also shows part of a Secret. Such a line is never changed.
     pub(crate) fn is_secret(&self, loc: Loc) -> bool {
+        self.touches_secret(Loc { span: Span { end: loc.span.start, ..loc.span }, ..loc })
+    }
+
+    /// True where one of the place's lines, in the text before the run, also shows part of a Secret.
+    fn touches_secret(&self, loc: Loc) -> bool {
         let lines = self.lines(loc.file);
-        let text = &self.outcome.files[loc.file.0 as usize].text;
-        !lines.secret.is_empty()
-            && lines.secret.get(lines.before.position(text, loc.span.start).line - 1).copied().unwrap_or(false)
+        let line = |at: u32| (lines.before.line(at) - 1).min(lines.secret.len());
+        lines.secret.get(line(loc.span.start)..).is_some_and(|rest| {
+            let count = line(loc.span.end) - line(loc.span.start) + 1;
+            rest.iter().take(count).any(|is_secret| *is_secret)
+        })
     }
 
     /// Where a place is, for people and programs.

@@ -2,6 +2,7 @@
 
 use super::choices::Choices;
 use super::console::{Console, deliver};
+use super::job_summary;
 use super::left_over::{self, Which};
 use super::{CLEAN, FOUND, INTERNAL, USAGE, fail};
 use crate::cli::{Format, Reporting, Talk};
@@ -66,6 +67,7 @@ pub(super) fn print(view: &View<'_>, reporting: &Reporting, answer: &str) -> Res
             format => deliver(Some(file), super::report(view, format, &[]).as_bytes())?,
         }
     }
+    job_summary::add(view, outputs, &[])?;
     match outputs.printed() {
         Some(Format::Text) => deliver(None, answer.as_bytes()),
         Some(format) => deliver(None, super::report(view, format, &[]).as_bytes()),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::choices::Choices;
 use super::console::{Console, deliver};
+use super::job_summary;
 use super::left_over::{self, Which};
 use super::pager;
 use super::progress::Progress;
@@ -50,6 +51,7 @@ pub(super) fn run(cli: &Cli, choices: &Choices, paths: &[PathBuf]) -> u8 {
             if is_diff && !cli.showing.no_pager { pager::print(&text) } else { deliver(None, text.as_bytes()) };
         problems.extend(printed.err());
     }
+    problems.extend(job_summary::add(&view, outputs, &skipped).err());
     let is_told = outputs.all.is_empty() || outputs.all.iter().any(|output| output.format == Format::Text);
     if is_told && !cli.check {
         left_over::findings(&console, &view, Which::Open);

@@ -7,6 +7,7 @@ mod crds;
 mod creation;
 mod engine;
 mod fixtures;
+mod formats;
 mod istio_analyzers;
 mod judge;
 mod programs;
@@ -28,6 +29,7 @@ fn main() -> std::process::ExitCode {
         creation::trials(),
         engine::trials(),
         fixtures::trials(),
+        formats::trials(),
         istio_analyzers::trials(),
         judge::trials(),
         protocols::trials(),

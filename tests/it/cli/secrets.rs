@@ -52,6 +52,12 @@ fn hidden(name: &str, text: &str) -> World {
         &["--check", "-v", "."],
         &["--format", "json", "."],
         &["--unsafe", "--format", "json", "."],
+        &["--unsafe", "--format", "sarif", "."],
+        &["--unsafe", "--format", "github", "."],
+        &["--unsafe", "--format", "gitlab", "."],
+        &["--unsafe", "--format", "junit", "."],
+        &["--unsafe", "--format", "rdjson", "."],
+        &["--unsafe", "--format", "markdown", "."],
         &["--color", "always", "."],
         &["--color", "always", "--check", "."],
     ] {
