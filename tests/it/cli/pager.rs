@@ -23,6 +23,9 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// What each line of a pager of ours starts with.
 const MARK: &str = "sed 's/^/| /'";
 
+/// Arguments, variables, and what the pager marks each line with; nothing where there is no pager.
+type Case = (&'static [&'static str], &'static [(&'static str, &'static str)], &'static str);
+
 /// A world with a `less` that tells its options.
 fn world() -> World {
     let world = World::with(&[("bank.yaml", BANK)]);
@@ -46,8 +49,8 @@ fn paged(world: &World, args: &[&str], environment: &[(&str, &str)]) -> Ran {
 
 fn when() {
     let world = world();
-    let none: &[(&str, &str)] = &[("PAGER", MARK), ("MESHFIX_PAGER", "")];
-    let cases: &[(&[&str], &[(&str, &str)], &str)] = &[
+    let none: &'static [(&str, &str)] = &[("PAGER", MARK), ("MESHFIX_PAGER", "")];
+    let cases: &[Case] = &[
         (&["."], &[], "less "),
         (&["."], &[("PAGER", MARK)], "| "),
         (&["."], &[("PAGER", "false"), ("MESHFIX_PAGER", MARK)], "| "),

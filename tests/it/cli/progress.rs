@@ -12,6 +12,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![trial("a_long_run_shows_on_a_terminal_how_far_it_is", long), trial("a_short_run_shows_no_progress", short)]
 }
 
+/// Arguments, what is a terminal, and variables.
+type Case = (&'static [&'static str], Shows, &'static [(&'static str, &'static str)]);
+
 /// What takes a line off the terminal.
 const CLEAR: &str = "\r\u{1b}[2K";
 
@@ -57,7 +60,7 @@ fn long() {
             &rest[..rest.len().min(400)]
         );
     }
-    let none: &[(&[&str], Shows, &[(&str, &str)])] = &[
+    let none: &[Case] = &[
         (&["--unsafe", "."], Shows::Out, &[]),
         (&["--unsafe", "-q", "."], Shows::Both, &[]),
         (&["--unsafe", "--no-progress", "."], Shows::Both, &[]),
