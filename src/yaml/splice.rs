@@ -244,7 +244,7 @@ pub(super) fn edit(doc: &Document, node: u32, range: Range<usize>, new: &str) ->
                 std::iter::successors(Some(raw.parent), |at| (*at != super::tree::NONE).then(|| doc.raw(*at).parent))
                     .any(|at| at != super::tree::NONE && doc.raw(at).kind.is_flow());
             let place = if flow { Place::Flow } else { Place::Block };
-            if !is_safe_plain(&whole, place) && !(range.start >= 3 && stays_safe_plain(&whole, place)) {
+            if !(is_safe_plain(&whole, place) || range.start >= 3 && stays_safe_plain(&whole, place)) {
                 return Err(refuse("without quotes, which the new text would need"));
             }
             new.to_owned()

@@ -213,7 +213,7 @@ fn watched() -> Result<(), Failed> {
     let look = |pass, done| Progress::Looking { pass, done, of: 2 };
     let prove = |pass, done| Progress::Proving { pass, done, of: 2 };
     let all = vec![look(1, 0), look(1, 1), prove(1, 0), prove(1, 1), look(2, 0), look(2, 1)];
-    ensure(*seen.borrow() == all, &format!("{:?}", seen.borrow()))
+    ensure(*seen.borrow() == all, format!("{:?}", seen.borrow()))
 }
 
 /// Sets a field in all workloads at once, in one change.

@@ -10,6 +10,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("completions_know_commands_flags_and_rules", known),
         trial("completions_can_be_read_by_their_shells", read),
         trial("bash_completes_rules", bash),
+        trial("the_plugin_of_kubectl_completes", plugin),
         trial("kubectl_is_answered_as_cobra_answers_it", kubectl),
     ]
 }
@@ -68,6 +69,18 @@ fn bash() {
     assert_eq!(complete("meshfix explain host-"), ["host-network", "host-port"]);
     assert_eq!(complete("meshfix --select dns-"), ["dns-policy", "dns-ndots"]);
     assert_eq!(complete("meshfix --no-p"), ["--no-pager", "--no-progress"]);
+}
+
+fn plugin() {
+    let world = World::new();
+    world.write("bin/nothing", "");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_meshfix"), world.path("bin/kubectl-meshfix")).expect("a link");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/kubectl/kubectl_complete-meshfix");
+    let mut command = world.clean(script);
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{}:{path}", world.path("bin").display())).args(["explain", "host-n"]);
+    let out = finish(&mut command, b"").with(0).out();
+    assert_eq!(out, "host-network\tpods must not run in the node's network\n:4\n");
 }
 
 fn kubectl() {

@@ -23,6 +23,9 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// What each line of a pager of ours starts with.
 const MARK: &str = "sed 's/^/| /'";
 
+/// Arguments, variables, and what the pager marks each line with; nothing where there is no pager.
+type Case = (&'static [&'static str], &'static [(&'static str, &'static str)], &'static str);
+
 /// A world with a `less` that tells its options.
 fn world() -> World {
     let world = World::with(&[("bank.yaml", BANK)]);
@@ -46,8 +49,8 @@ fn paged(world: &World, args: &[&str], environment: &[(&str, &str)]) -> Ran {
 
 fn when() {
     let world = world();
-    let none: &[(&str, &str)] = &[("PAGER", MARK), ("MESHFIX_PAGER", "")];
-    let cases: &[(&[&str], &[(&str, &str)], &str)] = &[
+    let none: &'static [(&str, &str)] = &[("PAGER", MARK), ("MESHFIX_PAGER", "")];
+    let cases: &[Case] = &[
         (&["."], &[], "less "),
         (&["."], &[("PAGER", MARK)], "| "),
         (&["."], &[("PAGER", "false"), ("MESHFIX_PAGER", MARK)], "| "),
@@ -117,8 +120,9 @@ fn missing() {
 
 fn early() {
     let world = world();
-    let many: String = (0..2000).map(|i| format!("---\n{}", BANK.replace("name: ", &format!("name: n{i}-")))).collect();
-    world.write("many.yaml", many);
+    // More than a pipe holds.
+    let long = format!("      # {}\n", "x".repeat(300_000));
+    world.write("bank.yaml", BANK.replace("      dnsPolicy", &format!("{long}      dnsPolicy")));
     for pager in ["head -n 1", "true", "false", "kill -9 $$"] {
         let ran = paged(&world, &["."], &[("PAGER", pager)]).with(1);
         assert!(ran.terminal.lines().count() <= 1, "{pager}: {}", ran.terminal);
