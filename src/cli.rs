@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Makes Kubernetes manifests ready for an Istio service mesh, changing nothing but the fix.
 ///
@@ -110,6 +110,66 @@ pub enum Command {
     },
     /// List the rules
     Rules,
+    /// Print the fixes as patches for Flux, Argo CD, kustomize or kubectl
+    #[command(after_help = "\
+Examples:
+  meshfix export --as kustomize-patch --unsafe deploy/ -o deploy/mesh/      a component for kustomizations
+  helm template shop | meshfix export --as kustomize-patch -               for a HelmRelease's postRenderers
+  meshfix export --as json-patch --unsafe deploy/ -o patches/              with a script for kubectl
+  kubectl get deployments,services -o yaml | meshfix export --as json-patch -
+
+A folder (`-o FOLDER/`) holds new resources too; one text can't, and leaves out the fixes that make them.
+docs/export.md says how each form is used.
+
+Exit codes: 0 the patches are complete, 1 a fix is left out (standard error says which and why), 2 bad
+usage or input, 70 a defect of meshfix.")]
+    Export(Export),
+}
+
+/// What `meshfix export` is told.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Files and folders to read, or `-` for a stream on standard input [default: .]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The form of the patches
+    #[arg(long = "as", value_name = "FORM")]
+    pub form: FormName,
+    /// Print the patches to this file, or to files of this folder (`FOLDER/`)
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Include fixes that can break something outside the files
+    #[arg(long)]
+    pub r#unsafe: bool,
+    /// Only these rules, by comma; `none` for no rule at all
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    pub select: Vec<String>,
+    /// All rules but these, by comma
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    pub ignore: Vec<String>,
+    /// The configuration; without it the nearest meshfix.yaml, upwards to the repository's root
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Exit with 0 when fixes are left out
+    #[arg(long)]
+    pub exit_zero: bool,
+    /// Say nothing but errors on standard error
+    #[arg(long, short = 'q', conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more
+    #[arg(long, short = 'v')]
+    pub verbose: bool,
+}
+
+/// See [`crate::export::Form`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormName {
+    /// A block `patches` with JSON Patches and targets; as a folder a component.
+    KustomizePatch,
+    /// A JSON object a line with a JSON Patch; as a folder files and a script for kubectl.
+    JsonPatch,
+    /// Parts of resources to merge in; as a folder a component and a script for kubectl.
+    StrategicMerge,
 }
 
 /// See [`crate::config::Profile`].

@@ -20,6 +20,7 @@ pub mod patch;
 pub mod engine;
 pub mod io;
 pub mod report;
+pub mod export;
 
 pub mod cli;
 pub mod run;

@@ -1,6 +1,7 @@
 //! A whole command: reads, runs the engine, writes, reports. The exit codes are decided here.
 
 mod choices;
+mod export;
 
 use std::io::{self, IsTerminal, Write as _};
 use std::os::fd::AsFd;
@@ -32,12 +33,14 @@ pub fn run(cli: &Cli) -> u8 {
     match (&cli.command, Choices::new(cli)) {
         (None, Ok(choices)) => fix(cli, &choices),
         (None, Err(problems)) => problems.iter().fold(USAGE, |_, problem| fail(problem)),
+        (Some(Command::Export(arguments)), _) => export::run(arguments),
         (Some(command), choices) => {
             // What our own rules say does not depend on a configuration.
             let all = choices.map_or_else(|_| transforms::ALL.to_vec(), |choices| choices.all);
             match command {
                 Command::Rules => print(report::explain::list(&all).as_bytes()),
                 Command::Explain { rule } => explain(rule, &all),
+                Command::Export(_) => CLEAN,
             }
         }
     }

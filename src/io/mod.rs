@@ -2,6 +2,7 @@
 
 pub mod configuration;
 pub mod files;
+pub mod folder;
 pub mod stream;
 mod walk;
 pub mod write;

@@ -1,0 +1,243 @@
+//! The changed and the new resources of a run, each with its own part of the proven operations.
+
+use std::collections::BTreeSet;
+
+use json_patch::PatchOperation;
+use serde_json::Value;
+
+use super::names::Target;
+use super::{Form, Place, merge, pins};
+use crate::engine::{DocumentChange, Outcome, Status};
+use crate::manifest::{Inventory, ResourceId, ResourceName};
+use crate::rule::{Finding, Safety, manifest_text};
+use crate::text::FileId;
+use crate::yaml;
+
+/// Annotations that say where an item of a ResourceList comes from; a file of its own needs none of them.
+const CARRIED: [&str; 4] = [
+    "internal.config.kubernetes.io/path",
+    "internal.config.kubernetes.io/index",
+    "config.kubernetes.io/path",
+    "config.kubernetes.io/index",
+];
+
+/// A rule that changed something, and whether that needs a person.
+pub(super) type Reason = (&'static str, Safety);
+
+/// A resource that changes.
+#[derive(Debug)]
+pub(super) struct Patched {
+    pub(super) place: Place,
+    pub(super) file_name: String,
+    pub(super) name: ResourceName,
+    /// Its value in the input.
+    pub(super) before: Value,
+    /// Its value with all fixes.
+    pub(super) after: Value,
+    /// The operations, from the resource's own top; valid in order.
+    pub(super) operations: Vec<PatchOperation>,
+    /// The rules that changed it, in order.
+    pub(super) reasons: BTreeSet<Reason>,
+    /// The namespaces that it is deployed into, as far as the manifests say.
+    pub(super) namespaces: Vec<Option<String>>,
+}
+
+/// A resource that was not there.
+#[derive(Debug)]
+pub(super) struct New {
+    pub(super) name: ResourceName,
+    pub(super) text: String,
+    /// The file that it would stand in.
+    pub(super) file_name: String,
+    pub(super) reasons: BTreeSet<Reason>,
+    pub(super) namespaces: Vec<Option<String>>,
+}
+
+impl Patched {
+    /// What patches of this form know the resource by.
+    pub(super) fn targets(&self, form: Form) -> Vec<Target> {
+        match form {
+            Form::JsonPatch => {
+                self.namespaces.iter().map(|namespace| Target::new(&self.name, namespace.as_deref())).collect()
+            }
+            Form::KustomizePatch | Form::StrategicMerge => {
+                vec![Target::new(&self.name, self.name.namespace.as_deref())]
+            }
+        }
+    }
+
+    /// True when both get the same patch.
+    pub(super) fn is_patched_like(&self, other: &Patched, form: Form) -> bool {
+        match form {
+            Form::StrategicMerge => merge::patch(self) == merge::patch(other),
+            Form::KustomizePatch | Form::JsonPatch => pins::pinned(self) == pins::pinned(other),
+        }
+    }
+}
+
+/// The resources that change, and those that are new, in the order of files and places.
+pub(super) fn read(outcome: &Outcome, inventory: &Inventory<'_>) -> (Vec<Patched>, Vec<New>) {
+    let (mut patched, mut new) = (Vec::new(), Vec::new());
+    let applied: Vec<&Finding> = outcome
+        .findings
+        .iter()
+        .filter(|reported| reported.status == Status::Applied)
+        .map(|reported| &reported.finding)
+        .collect();
+    for change in &outcome.changes {
+        // A document that changed was read, and what was proven has a value.
+        let document = outcome.files[change.file.0 as usize].document(change.document);
+        let Some(before) = document.and_then(|document| yaml::value(document).ok()) else { continue };
+        let mut after = before.clone();
+        if json_patch::patch(&mut after, &change.operations).is_err() {
+            continue;
+        }
+        let ids: Vec<ResourceId> = resources_of(inventory, change);
+        for id in &ids {
+            let one = one(inventory, change, *id, &before, &after, &applied, ids.len() == 1);
+            patched.extend(one);
+        }
+        new.extend(new_items(inventory, change, &before, &after, &applied));
+    }
+    for created in &outcome.created {
+        let Ok(Some(document)) = yaml::parse_text(&created.text) else { continue };
+        let Ok(value) = yaml::value(&document) else { continue };
+        let beside = outcome.changed.iter().find(|changed| changed.file == created.file).and_then(|one| one.beside);
+        let file_name = inventory.file_name(created.file);
+        new.push(make_new(inventory, beside.unwrap_or(created.file), file_name, &value, &created.text, &applied));
+    }
+    (patched, new)
+}
+
+fn resources_of(inventory: &Inventory<'_>, change: &DocumentChange) -> Vec<ResourceId> {
+    let is_here = |id: &ResourceId| {
+        let resource = inventory.resource(*id);
+        (resource.file, resource.document) == (change.file, change.document)
+    };
+    inventory.ids().filter(is_here).collect()
+}
+
+/// A resource with its part of a document's change; `None` where that has none.
+fn one(
+    inventory: &Inventory<'_>,
+    change: &DocumentChange,
+    id: ResourceId,
+    before: &Value,
+    after: &Value,
+    applied: &[&Finding],
+    is_alone: bool,
+) -> Option<Patched> {
+    let resource = inventory.resource(id);
+    let pointer = inventory.root(id)?.json_pointer();
+    let operations: Vec<PatchOperation> =
+        change.operations.iter().filter_map(|operation| below(operation, &pointer)).collect();
+    if operations.is_empty() || is_kustomization(&resource.name) {
+        return None;
+    }
+    let touches = |finding: &&&Finding| {
+        let ops = finding.fix.iter().flat_map(|fix| &fix.change.ops);
+        let mut here = ops.filter(|(at, _)| (at.file, at.document) == (change.file, change.document));
+        finding.id == id || is_alone && here.next().is_some()
+    };
+    Some(Patched {
+        place: (change.file, change.document, pointer.clone()),
+        file_name: inventory.file_name(change.file).to_owned(),
+        name: resource.name.clone(),
+        before: before.pointer(&pointer)?.clone(),
+        after: after.pointer(&pointer)?.clone(),
+        operations,
+        reasons: reasons(applied.iter().filter(touches)),
+        namespaces: namespaces(inventory, id),
+    })
+}
+
+/// True for a file that names other files: it only learns of those that are new.
+fn is_kustomization(name: &ResourceName) -> bool {
+    matches!(name.kind.as_str(), "Kustomization" | "Component")
+        && matches!(name.group(), "" | "kustomize.config.k8s.io")
+}
+
+fn reasons<'f>(findings: impl Iterator<Item = &'f &'f Finding>) -> BTreeSet<Reason> {
+    findings.filter_map(|finding| Some((finding.rule, finding.fix.as_ref()?.safety))).collect()
+}
+
+fn namespaces(inventory: &Inventory<'_>, id: ResourceId) -> Vec<Option<String>> {
+    let all: BTreeSet<_> = inventory.placements(id).iter().map(|placement| placement.namespace.clone()).collect();
+    all.into_iter().collect()
+}
+
+/// The operation as seen from the value at `pointer`, if it is one inside of it.
+fn below(operation: &PatchOperation, pointer: &str) -> Option<PatchOperation> {
+    let mut operation = serde_json::to_value(operation).ok()?;
+    let path = operation.get("path")?.as_str()?.strip_prefix(pointer)?.to_owned();
+    if !path.starts_with('/') {
+        return None;
+    }
+    operation["path"] = path.into();
+    serde_json::from_value(operation).ok()
+}
+
+/// The items at the end of a list that were not there.
+fn new_items(
+    inventory: &Inventory<'_>,
+    change: &DocumentChange,
+    before: &Value,
+    after: &Value,
+    applied: &[&Finding],
+) -> Vec<New> {
+    let items = |value: &Value| value.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    let is_list = before["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
+    let added = items(after).into_iter().skip(items(before).len()).filter(|_| is_list);
+    let file_name = inventory.file_name(change.file);
+    let make = |mut value: Value| {
+        if let Some(annotations) = value.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+            CARRIED.iter().for_each(|key| drop(annotations.shift_remove(*key)));
+            if annotations.is_empty()
+                && let Some(metadata) = value["metadata"].as_object_mut()
+            {
+                metadata.shift_remove("annotations");
+            }
+        }
+        make_new(inventory, change.file, file_name, &value, &manifest_text(&value), applied)
+    };
+    added.map(make).collect()
+}
+
+/// A new resource beside those of the file `beside`.
+fn make_new(
+    inventory: &Inventory<'_>,
+    beside: FileId,
+    file_name: &str,
+    value: &Value,
+    text: &str,
+    applied: &[&Finding],
+) -> New {
+    let part = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let namespace = Some(part("/metadata/namespace")).filter(|namespace| !namespace.is_empty());
+    let name = ResourceName {
+        api_version: part("/apiVersion"),
+        kind: part("/kind"),
+        namespace: namespace.clone(),
+        name: part("/metadata/name"),
+    };
+    let is_made = |made: &Value| {
+        made["kind"] == value["kind"]
+            && made.pointer("/metadata/name") == value.pointer("/metadata/name")
+            && made.pointer("/metadata/namespace") == value.pointer("/metadata/namespace")
+    };
+    let makes = |finding: &&&Finding| {
+        finding.fix.as_ref().is_some_and(|fix| fix.change.new_resources().any(is_made))
+    };
+    let neighbour = inventory.ids().find(|id| inventory.resource(*id).file == beside);
+    let namespaces = match (namespace, neighbour) {
+        (None, Some(id)) => namespaces(inventory, id),
+        (namespace, _) => vec![namespace],
+    };
+    New {
+        name,
+        text: text.to_owned(),
+        file_name: file_name.to_owned(),
+        reasons: reasons(applied.iter().filter(makes)),
+        namespaces,
+    }
+}
