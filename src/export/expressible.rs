@@ -16,6 +16,8 @@ pub(super) struct Limits<'a> {
     /// What turned out not to be expressible.
     pub(super) excluded: &'a Excluded,
     pub(super) unsafe_fixes: bool,
+    /// True for a run that only looks: no fix is made.
+    pub(super) only_look: bool,
 }
 
 /// A rule without the fixes that can't be expressed.
@@ -52,6 +54,8 @@ impl Transform for Expressible<'_> {
             if let Some(reason) = self.limits.reason(cx.inventory, finding.id, fix) {
                 finding.fix = None;
                 finding.refusal = Some(format!("{MARK}{reason}"));
+            } else if self.limits.only_look {
+                finding.fix = None;
             }
         }
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::names::{FileNames, Target};
 use super::patched::Patched;
-use super::{Form, Output, Parts, Request, comments, pins};
+use super::{Form, Output, Parts, Request, comments, merge, pins};
 use crate::yaml;
 
 /// The longest operation that stands on one line.
@@ -14,7 +14,11 @@ const LINE: usize = 110;
 pub(super) fn json_patches(parts: &Parts<'_>, request: Request<'_>) -> Output {
     let mut entries = String::new();
     for (target, same) in by_target(parts.patched) {
-        let patch = patch_text(&pins::pinned(same[0]));
+        let merged = merge::patch(same[0]).filter(|_| same[0].is_merged(Form::KustomizePatch));
+        let patch = match merged {
+            Some(patch) => yaml::document_text(&patch),
+            None => patch_text(&pins::pinned(same[0], Form::KustomizePatch)),
+        };
         entries.push_str(&entry(&same, &json!({"target": target.of_kustomize(parts.inventory), "patch": patch})));
     }
     if request.is_folder {
@@ -83,10 +87,12 @@ fn list(key: &str, items: &str) -> String {
 
 /// A JSON Patch as text, an operation on a line where it is short enough.
 pub(super) fn patch_text(patch: &[Value]) -> String {
-    let line = |operation: &Value| {
+    let line = |(i, operation): (usize, &Value)| {
         let line = format!("- {}\n", yaml::flow_text(operation));
+        // kustomize takes the last line break away, and with it that of a last text.
+        let is_last = i + 1 == patch.len() && line.contains("\\n");
         let is_short = line.chars().count() <= LINE;
-        if is_short { line } else { yaml::document_text(&Value::Array(vec![operation.clone()])) }
+        if is_short || is_last { line } else { yaml::document_text(&Value::Array(vec![operation.clone()])) }
     };
-    patch.iter().map(line).collect()
+    patch.iter().enumerate().map(line).collect()
 }

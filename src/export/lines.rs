@@ -26,7 +26,7 @@ pub(super) fn json_patches(parts: &Parts<'_>, request: Request<'_>) -> Output {
             "files": files,
             "rules": rules,
             "kubectl": kubectl,
-            "patch": pins::pinned(same[0]),
+            "patch": pins::pinned(same[0], Form::JsonPatch),
         });
         format!("{line}\n")
     };
@@ -40,7 +40,7 @@ fn folder(parts: &Parts<'_>, request: Request<'_>, targets: &[(Target, Vec<&Patc
     for (target, same) in targets {
         let name = names.next(&ResourceName { kind: target.kind.clone(), name: target.name.clone(), ..same[0].name.clone() });
         let how = kustomize::origin(same);
-        files.push((name.clone(), comments::header(request, &how) + &kustomize::patch_text(&pins::pinned(same[0]))));
+        files.push((name.clone(), comments::header(request, &how) + &kustomize::patch_text(&pins::pinned(same[0], Form::JsonPatch))));
         script.patch(target, "json", &name);
     }
     Output::Folder(script.with(files))

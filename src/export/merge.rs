@@ -51,6 +51,9 @@ pub(super) fn patches(parts: &Parts<'_>, request: Request<'_>) -> Output {
 /// The merge patch of a resource, proven; `None` where a merge can't give the same value.
 pub(super) fn patch(patched: &Patched) -> Option<Value> {
     let name = &patched.name;
+    if patched.loses_quotes() {
+        return None;
+    }
     let changes = difference(name, &patched.before, &patched.after, &mut Vec::new());
     let mut patch = Map::new();
     patch.insert("apiVersion".to_owned(), name.api_version.clone().into());
@@ -109,15 +112,11 @@ fn items(name: &ResourceName, before: &[Value], after: &[Value], key: Key, path:
     let is_told_apart =
         |items: &[Value]| items.iter().enumerate().all(|(i, item)| own(item).is_some() && find(items, item) == Some(i));
     let kept: Vec<usize> = after.iter().filter_map(|item| find(before, item)).collect();
-    let has_new = kept.len() < after.len();
-    // A variable may use those in front of it.
-    let is_ordered = key.is_ordered || path.last().is_some_and(|last| last == "env") && uses_variables(after);
     // kustomize would take the item for another one.
     let changes_companion = key.companion.is_some_and(|companion| {
         after.iter().any(|item| find(before, item).is_some_and(|at| before[at].get(companion) != item.get(companion)))
     });
-    let is_told_apart = is_told_apart(before) && is_told_apart(after) && !changes_companion;
-    if !is_told_apart || !kept.is_sorted() || has_new && is_ordered {
+    if !is_told_apart(before) || !is_told_apart(after) || changes_companion || !kept.is_sorted() {
         let mut all = vec![json!({"$patch": "replace"})];
         all.extend_from_slice(after);
         return Value::Array(all);
@@ -126,11 +125,20 @@ fn items(name: &ResourceName, before: &[Value], after: &[Value], key: Key, path:
         let names = [Some(key.name), key.companion].into_iter().flatten();
         names.filter_map(|name| Some((name.to_owned(), item.get(name)?.clone()))).collect::<Map<_, _>>()
     };
-    let mut changes = Vec::new();
+    let is_ordered = key.is_ordered(path, after);
+    let (mut changes, mut unchanged) = (Vec::new(), Vec::new());
     path.push("*".to_owned());
     for item in after {
-        match find(before, item).map(|at| &before[at]) {
-            Some(old) if old == item => {}
+        let old = find(before, item).map(|at| &before[at]);
+        if old == Some(item) {
+            unchanged.push(Value::Object(named(item)));
+            continue;
+        }
+        // Items come out as a patch has them, and the others behind: those in front keep their places by their names.
+        if is_ordered {
+            changes.append(&mut unchanged);
+        }
+        match old {
             Some(old) => {
                 let mut change = named(old);
                 if let Value::Object(more) = difference(name, old, item, path) {
@@ -148,10 +156,6 @@ fn items(name: &ResourceName, before: &[Value], after: &[Value], key: Key, path:
         changes.push(Value::Object(gone));
     }
     Value::Array(changes)
-}
-
-fn uses_variables(env: &[Value]) -> bool {
-    env.iter().any(|item| item["value"].as_str().is_some_and(|value| value.contains("$(")))
 }
 
 /// True when a list stands somewhere in the value.

@@ -1,5 +1,7 @@
 //! Which lists a merge patch merges item by item, and by what (the API types of Kubernetes, `patchMergeKey`).
 
+use serde_json::Value;
+
 use crate::manifest::ResourceName;
 
 /// How the items of a list are told apart.
@@ -9,8 +11,17 @@ pub(super) struct Key {
     pub(super) name: &'static str,
     /// A field that kustomize looks at too.
     pub(super) companion: Option<&'static str>,
-    /// True where the place of an item matters: merged in, it would stand anywhere.
-    pub(super) is_ordered: bool,
+    /// True where the place of an item matters.
+    is_ordered: bool,
+}
+
+impl Key {
+    /// True where the places of these items matter: they are started one after the other, or a variable uses those in
+    /// front of it.
+    pub(super) fn is_ordered(self, path: &[String], items: &[Value]) -> bool {
+        let uses_others = |item: &Value| item["value"].as_str().is_some_and(|value| value.contains("$("));
+        self.is_ordered || path.last().is_some_and(|last| last == "env") && items.iter().any(uses_others)
+    }
 }
 
 /// The API groups that are built in; all others know only JSON Merge Patch, which replaces lists.

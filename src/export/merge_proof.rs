@@ -40,18 +40,24 @@ fn merge_items(name: &ResourceName, have: &mut Vec<Value>, items: &[Value], key:
         *have = items.iter().filter(|item| item.get("$patch").is_none()).cloned().collect();
         return;
     }
+    // Those of the patch come first, as kustomize has it.
+    let mut result = Vec::new();
     for item in items {
-        let is_it = |other: &Value| other.get(key.name) == item.get(key.name);
+        let at = have.iter().position(|other| other.get(key.name) == item.get(key.name));
+        let old = at.map(|at| have.remove(at));
         if item["$patch"] == "delete" {
-            have.retain(|other| !is_it(other));
-        } else if let Some(other) = have.iter_mut().find(|other| is_it(other)) {
-            path.push("*".to_owned());
-            merge(name, other, item, path);
-            path.pop();
-        } else {
-            have.push(item.clone());
+            continue;
         }
+        let merged = old.map(|mut old| {
+            path.push("*".to_owned());
+            merge(name, &mut old, item, path);
+            path.pop();
+            old
+        });
+        result.push(merged.unwrap_or_else(|| item.clone()));
     }
+    result.append(have);
+    *have = result;
 }
 
 fn is_same(name: &ResourceName, one: &Value, other: &Value, path: &mut Vec<String>) -> bool {
@@ -66,7 +72,7 @@ fn is_same(name: &ResourceName, one: &Value, other: &Value, path: &mut Vec<Strin
                 })
         }
         (Value::Array(one), Value::Array(other)) => {
-            let key = merge_lists::key(name, path).filter(|key| !key.is_ordered);
+            let key = merge_lists::key(name, path).filter(|key| !key.is_ordered(path, other));
             path.push("*".to_owned());
             let twin = |i: usize, item: &Value| match key {
                 Some(key) => other.iter().find(|other| other.get(key.name) == item.get(key.name)).or(other.get(i)),

@@ -12,6 +12,7 @@ mod merge_proof;
 mod names;
 mod patched;
 mod pins;
+mod readings;
 
 use std::collections::BTreeMap;
 
@@ -105,7 +106,7 @@ pub fn export(mut files: Vec<SourceFile>, settings: &Settings<'_>, request: Requ
     files.iter_mut().for_each(|file| file.held = None);
     let mut excluded = Excluded::default();
     loop {
-        let outcome = run(files.clone(), settings, request, &excluded);
+        let outcome = run(files.clone(), settings, request, &excluded, false);
         let inventory = Inventory::new(&outcome.files, settings.options);
         let (mut patched, mut new) = patched::read(&outcome, &inventory);
         let known = excluded.len();
@@ -116,7 +117,7 @@ pub fn export(mut files: Vec<SourceFile>, settings: &Settings<'_>, request: Requ
         // Only what the first answer to a problem did not take away is still there.
         patched.retain(|one| !excluded.resources.contains_key(&one.place));
         new.retain(|one| !excluded.new.contains_key(&one.name));
-        let left_out = left_out(&outcome);
+        let left_out = left_out([&run(files, settings, request, &excluded, true), &outcome]);
         let parts = Parts { outcome: &outcome, inventory: &inventory, patched: &patched, new: &new, left_out: &left_out };
         let output = match request.form {
             Form::KustomizePatch => kustomize::json_patches(&parts, request),
@@ -139,13 +140,15 @@ struct Parts<'a> {
 }
 
 /// A run in which each rule keeps back the fixes that can't be expressed.
-fn run(files: Vec<SourceFile>, settings: &Settings<'_>, request: Request<'_>, excluded: &Excluded) -> Outcome {
-    let limits = Limits {
-        form: request.form,
-        is_folder: request.is_folder,
-        excluded,
-        unsafe_fixes: settings.unsafe_fixes,
-    };
+fn run(
+    files: Vec<SourceFile>,
+    settings: &Settings<'_>,
+    request: Request<'_>,
+    excluded: &Excluded,
+    only_look: bool,
+) -> Outcome {
+    let Request { form, is_folder, .. } = request;
+    let limits = Limits { form, is_folder, excluded, unsafe_fixes: settings.unsafe_fixes, only_look };
     let rules: Vec<Expressible<'_>> = settings.rules.iter().map(|rule| Expressible::new(*rule, &limits)).collect();
     let settings = Settings {
         rules: rules.iter().map(|rule| rule as &dyn Transform).collect(),
@@ -177,11 +180,15 @@ fn exclude(form: Form, patched: &[Patched], new: &[New], excluded: &mut Excluded
             excluded.resources.entry(one.place.clone()).or_insert_with(|| reason.clone());
         }
     }
-    if form == Form::StrategicMerge {
-        for one in patched.iter().filter(|one| merge::patch(one).is_none()) {
-            let reason = "a merge patch would not give the same result; `--as json-patch` can express it".to_owned();
-            excluded.resources.entry(one.place.clone()).or_insert(reason);
-        }
+    for one in patched {
+        let reason = if let Some(part) = one.changes_identity(form) {
+            format!("it changes `{part}`, by which a patch knows the resource")
+        } else if one.is_merged(form) && merge::patch(one).is_none() {
+            "a merge patch would not give the same result; `--as json-patch` can express it".to_owned()
+        } else {
+            continue;
+        };
+        excluded.resources.entry(one.place.clone()).or_insert(reason);
     }
     for (i, one) in new.iter().enumerate() {
         if new[..i].iter().any(|other| other.name == one.name) {
@@ -191,15 +198,16 @@ fn exclude(form: Form, patched: &[Patched], new: &[New], excluded: &mut Excluded
     }
 }
 
-/// The fixes that were kept back.
-fn left_out(outcome: &Outcome) -> Vec<LeftOut> {
-    let mut left_out = Vec::new();
-    for reported in &outcome.findings {
+/// The fixes that were kept back, at first or at the end: a finding may go when only a part of what it needs is made.
+fn left_out(outcomes: [&Outcome; 2]) -> Vec<LeftOut> {
+    let mut left_out: BTreeMap<(Loc, &'static str, &str), LeftOut> = BTreeMap::new();
+    for reported in outcomes.into_iter().flat_map(|outcome| &outcome.findings) {
         let Status::Refused(reason) = &reported.status else { continue };
+        let finding = &reported.finding;
         if let Some(reason) = reason.strip_prefix(MARK) {
-            let (at, rule) = (reported.finding.at, reported.finding.rule);
-            left_out.push(LeftOut { at, rule, reason: reason.to_owned() });
+            let one = LeftOut { at: finding.at, rule: finding.rule, reason: reason.to_owned() };
+            left_out.insert((finding.at, finding.rule, &finding.path), one);
         }
     }
-    left_out
+    left_out.into_values().collect()
 }

@@ -6,6 +6,7 @@ use json_patch::PatchOperation;
 use serde_json::Value;
 
 use super::names::Target;
+use super::readings::Readings;
 use super::{Form, Place, merge, pins};
 use crate::engine::{DocumentChange, Outcome, Status};
 use crate::manifest::{Inventory, ResourceId, ResourceName};
@@ -36,6 +37,8 @@ pub(super) struct Patched {
     pub(super) after: Value,
     /// The operations, from the resource's own top; valid in order.
     pub(super) operations: Vec<PatchOperation>,
+    /// What kustomize reads otherwise than kubectl.
+    pub(super) readings: Readings,
     /// The rules that changed it, in order.
     pub(super) reasons: BTreeSet<Reason>,
     /// The namespaces that it is deployed into, as far as the manifests say.
@@ -66,12 +69,39 @@ impl Patched {
         }
     }
 
+    /// True when its patch is one to merge in.
+    pub(super) fn is_merged(&self, form: Form) -> bool {
+        // kustomize applies no JSON Patch to it.
+        form == Form::StrategicMerge || form == Form::KustomizePatch && self.readings.has_other_keys
+    }
+
+    /// The part of its name that changes, if one does and no patch of this form can do that.
+    pub(super) fn changes_identity(&self, form: Form) -> Option<&'static str> {
+        let parts = ["apiVersion", "kind", "metadata.name", "metadata.namespace"];
+        let at = |value: &Value, part: &str| value.pointer(&format!("/{}", part.replace('.', "/"))).cloned();
+        let mut changed = parts.into_iter().filter(|part| at(&self.before, part) != at(&self.after, part));
+        // kustomize gives a resource another version, and quietly keeps the rest.
+        changed.find(|part| *part != "apiVersion" || form != Form::KustomizePatch || self.is_merged(form))
+    }
+
+    /// True when a string in quotes becomes a value of another type: kustomize merges it in, and leaves it its quotes.
+    pub(super) fn loses_quotes(&self) -> bool {
+        let is_such = |operation: &PatchOperation| match operation {
+            PatchOperation::Replace(replace) => {
+                let (path, value) = (replace.path.to_string(), &replace.value);
+                self.readings.quoted.contains(&path) && matches!(value, Value::Number(_) | Value::Bool(_))
+            }
+            _ => false,
+        };
+        self.operations.iter().any(is_such)
+    }
+
     /// True when both get the same patch.
     pub(super) fn is_patched_like(&self, other: &Patched, form: Form) -> bool {
-        match form {
-            Form::StrategicMerge => merge::patch(self) == merge::patch(other),
-            Form::KustomizePatch | Form::JsonPatch => pins::pinned(self) == pins::pinned(other),
+        if self.is_merged(form) || other.is_merged(form) {
+            return merge::patch(self) == merge::patch(other);
         }
+        pins::pinned(self, form) == pins::pinned(other, form)
     }
 }
 
@@ -135,10 +165,14 @@ fn one(
         return None;
     }
     let touches = |finding: &&&Finding| {
-        let ops = finding.fix.iter().flat_map(|fix| &fix.change.ops);
-        let mut here = ops.filter(|(at, _)| (at.file, at.document) == (change.file, change.document));
-        finding.id == id || is_alone && here.next().is_some()
+        let mut ops = finding.fix.iter().flat_map(|fix| &fix.change.ops);
+        ops.any(|(at, _)| (at.file, at.document) == (change.file, change.document))
     };
+    let mut reasons = reasons_of(applied.iter().filter(|one| one.id == id || is_alone && touches(one)));
+    if reasons.is_empty() {
+        // A rule that found its problem in another resource of the list.
+        reasons = reasons_of(applied.iter().filter(touches));
+    }
     Some(Patched {
         place: (change.file, change.document, pointer.clone()),
         file_name: inventory.file_name(change.file).to_owned(),
@@ -146,7 +180,8 @@ fn one(
         before: before.pointer(&pointer)?.clone(),
         after: after.pointer(&pointer)?.clone(),
         operations,
-        reasons: reasons(applied.iter().filter(touches)),
+        readings: Readings::of(inventory.root(id)?),
+        reasons,
         namespaces: namespaces(inventory, id),
     })
 }
@@ -157,7 +192,7 @@ fn is_kustomization(name: &ResourceName) -> bool {
         && matches!(name.group(), "" | "kustomize.config.k8s.io")
 }
 
-fn reasons<'f>(findings: impl Iterator<Item = &'f &'f Finding>) -> BTreeSet<Reason> {
+fn reasons_of<'f>(findings: impl Iterator<Item = &'f &'f Finding>) -> BTreeSet<Reason> {
     findings.filter_map(|finding| Some((finding.rule, finding.fix.as_ref()?.safety))).collect()
 }
 
@@ -237,7 +272,7 @@ fn make_new(
         name,
         text: text.to_owned(),
         file_name: file_name.to_owned(),
-        reasons: reasons(applied.iter().filter(makes)),
+        reasons: reasons_of(applied.iter().filter(makes)),
         namespaces,
     }
 }

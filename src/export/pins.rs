@@ -4,6 +4,7 @@
 use json_patch::PatchOperation;
 use serde_json::{Value, json};
 
+use super::Form;
 use super::patched::Patched;
 
 /// What tells the items of a list apart, the best first (Kubernetes API reference).
@@ -25,13 +26,16 @@ const DEFAULTED: [&str; 10] = [
 
 /// The operations of a resource with their tests, as the items of a JSON Patch. A test for `null` says that nothing is
 /// there: that is how kubectl, the API server and kustomize take it.
-pub(super) fn pinned(patched: &Patched) -> Vec<Value> {
+pub(super) fn pinned(patched: &Patched, form: Form) -> Vec<Value> {
     let mut state = patched.before.clone();
     let mut patch: Vec<Value> = Vec::new();
     let mut written: Vec<String> = Vec::new();
     for operation in &patched.operations {
         for (path, value) in pins(&state, operation) {
             let is_own = written.iter().any(|own| is_within(&path, own));
+            if form == Form::KustomizePatch && patched.readings.words.contains(&path) {
+                continue;
+            }
             let test = json!({"op": "test", "path": path, "value": value});
             if !is_own && !patch.contains(&test) {
                 patch.push(test);

@@ -5,6 +5,7 @@ mod cli;
 mod crds;
 mod creation;
 mod engine;
+mod export;
 mod fixtures;
 mod istio_analyzers;
 mod judge;
@@ -25,6 +26,7 @@ fn main() -> std::process::ExitCode {
         crds::trials(),
         creation::trials(),
         engine::trials(),
+        export::trials(),
         fixtures::trials(),
         istio_analyzers::trials(),
         judge::trials(),
