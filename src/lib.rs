@@ -18,9 +18,9 @@ pub mod transforms;
 pub mod patch;
 
 pub mod engine;
+pub mod export;
 pub mod io;
 pub mod report;
-pub mod export;
 
 pub mod cli;
 pub mod run;

@@ -71,7 +71,9 @@ impl Limits<'_> {
             return Some(if id == own { reason } else { format!("{}: {reason}", inventory.resource(id).name) });
         }
         if makes && !self.is_folder {
-            return Some("it makes a new resource, which no patch can; `-o FOLDER/` writes it beside the patches".to_owned());
+            return Some(
+                "it makes a new resource, which no patch can; `-o FOLDER/` writes it beside the patches".to_owned(),
+            );
         }
         fix.change.creations.iter().find_map(|new| {
             let name = new.name();

@@ -26,7 +26,8 @@ pub(super) struct Script {
 
 impl Script {
     pub(super) fn new(parts: &Parts<'_>, request: Request<'_>) -> Self {
-        let how = format!("`sh {NAME}` patches the current cluster; kubectl's flags may follow: `sh {NAME} --context test`.");
+        let how =
+            format!("`sh {NAME}` patches the current cluster; kubectl's flags may follow: `sh {NAME} --context test`.");
         let mut script = Script {
             header: comments::header(request, &how),
             commands: Vec::new(),
@@ -37,7 +38,7 @@ impl Script {
         for new in parts.new {
             let name = format!("new-{}", names.next(&new.name));
             let origin = comments::origin(&[&new.file_name], &new.reasons);
-            let text = format!("{}{}", comments::header(request, &origin), new.text.replace("\r\n", "\n"));
+            let text = format!("{}{}", comments::header(request, &origin), new.text);
             for namespace in &new.namespaces {
                 let mut words = vec!["apply".to_owned()];
                 if let Some(namespace) = namespace {

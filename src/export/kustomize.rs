@@ -24,19 +24,25 @@ pub(super) fn json_patches(parts: &Parts<'_>, request: Request<'_>) -> Output {
     if request.is_folder {
         return component(parts, request, &entries, Vec::new());
     }
-    let how = "For a kustomization.yaml, the `spec` of a Flux Kustomization, a HelmRelease's `postRenderers[].kustomize`.";
+    let how =
+        "For a kustomization.yaml, the `spec` of a Flux Kustomization, a HelmRelease's `postRenderers[].kustomize`.";
     Output::Text(comments::header(request, how) + &list("patches", &entries) + &comments::left_out(parts))
 }
 
 /// A component of these patches and the new resources.
-pub(super) fn component(parts: &Parts<'_>, request: Request<'_>, patches: &str, others: Vec<(String, String)>) -> Output {
+pub(super) fn component(
+    parts: &Parts<'_>,
+    request: Request<'_>,
+    patches: &str,
+    others: Vec<(String, String)>,
+) -> Output {
     let mut names = FileNames::default();
     let mut files = others;
     let mut resources = String::new();
     for new in parts.new {
         let name = format!("new-{}", names.next(&new.name));
         let origin = comments::origin(&[&new.file_name], &new.reasons);
-        let text = format!("{}{}", comments::header(request, &origin), new.text.replace("\r\n", "\n"));
+        let text = format!("{}{}", comments::header(request, &origin), new.text);
         resources.push_str(&format!("  - {name}\n"));
         files.push((name, text));
     }

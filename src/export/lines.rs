@@ -38,9 +38,13 @@ fn folder(parts: &Parts<'_>, request: Request<'_>, targets: &[(Target, Vec<&Patc
     let mut script = kubectl::Script::new(parts, request);
     let mut files = Vec::new();
     for (target, same) in targets {
-        let name = names.next(&ResourceName { kind: target.kind.clone(), name: target.name.clone(), ..same[0].name.clone() });
+        let name =
+            names.next(&ResourceName { kind: target.kind.clone(), name: target.name.clone(), ..same[0].name.clone() });
         let how = kustomize::origin(same);
-        files.push((name.clone(), comments::header(request, &how) + &kustomize::patch_text(&pins::pinned(same[0], Form::JsonPatch))));
+        files.push((
+            name.clone(),
+            comments::header(request, &how) + &kustomize::patch_text(&pins::pinned(same[0], Form::JsonPatch)),
+        ));
         script.patch(target, "json", &name);
     }
     Output::Folder(script.with(files))

@@ -83,9 +83,14 @@ fn in_pod(path: &[&str]) -> Option<Key> {
     let with = |name, companion, is_ordered| Some(Key { name, companion, is_ordered });
     match path {
         ["initContainers"] => with("name", None, true),
-        ["containers" | "ephemeralContainers" | "volumes" | "imagePullSecrets" | "resourceClaims" | "schedulingGates"] => {
-            with("name", None, false)
-        }
+        [
+            "containers"
+            | "ephemeralContainers"
+            | "volumes"
+            | "imagePullSecrets"
+            | "resourceClaims"
+            | "schedulingGates",
+        ] => with("name", None, false),
         ["hostAliases"] => with("ip", None, false),
         ["topologySpreadConstraints"] => with("topologyKey", Some("whenUnsatisfiable"), false),
         ["containers" | "initContainers" | "ephemeralContainers", "*", list] => match *list {

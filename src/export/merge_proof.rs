@@ -79,9 +79,10 @@ fn is_same(name: &ResourceName, one: &Value, other: &Value, path: &mut Vec<Strin
                 None => other.get(i),
             };
             let items = one.len() == other.len()
-                && one.iter().enumerate().all(|(i, item)| {
-                    twin(i, item).is_some_and(|twin| item == twin || is_same(name, item, twin, path))
-                });
+                && one
+                    .iter()
+                    .enumerate()
+                    .all(|(i, item)| twin(i, item).is_some_and(|twin| item == twin || is_same(name, item, twin, path)));
             path.pop();
             items
         }

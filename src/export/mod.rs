@@ -116,9 +116,10 @@ pub fn export(mut files: Vec<SourceFile>, settings: &Settings<'_>, request: Requ
         }
         // Only what the first answer to a problem did not take away is still there.
         patched.retain(|one| !excluded.resources.contains_key(&one.place));
-        new.retain(|one| !excluded.new.contains_key(&one.name));
+        new.retain(|one| !excluded.new.contains_key(&one.made_as));
         let left_out = left_out([&run(files, settings, request, &excluded, true), &outcome]);
-        let parts = Parts { outcome: &outcome, inventory: &inventory, patched: &patched, new: &new, left_out: &left_out };
+        let parts =
+            Parts { outcome: &outcome, inventory: &inventory, patched: &patched, new: &new, left_out: &left_out };
         let output = match request.form {
             Form::KustomizePatch => kustomize::json_patches(&parts, request),
             Form::JsonPatch => lines::json_patches(&parts, request),
@@ -193,7 +194,7 @@ fn exclude(form: Form, patched: &[Patched], new: &[New], excluded: &mut Excluded
     for (i, one) in new.iter().enumerate() {
         if new[..i].iter().any(|other| other.name == one.name) {
             let reason = "two of this name would be made, in different folders; export one overlay or folder at a time";
-            excluded.new.entry(one.name.clone()).or_insert_with(|| reason.to_owned());
+            excluded.new.entry(one.made_as.clone()).or_insert_with(|| reason.to_owned());
         }
     }
 }

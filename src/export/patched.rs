@@ -49,6 +49,8 @@ pub(super) struct Patched {
 #[derive(Debug)]
 pub(super) struct New {
     pub(super) name: ResourceName,
+    /// The same as its rule has it, which may not know the namespace.
+    pub(super) made_as: ResourceName,
     pub(super) text: String,
     /// The file that it would stand in.
     pub(super) file_name: String,
@@ -238,7 +240,7 @@ fn new_items(
     added.map(make).collect()
 }
 
-/// A new resource beside those of the file `beside`.
+/// A new resource beside those of the file `beside`, in their namespace where all of them are in one.
 fn make_new(
     inventory: &Inventory<'_>,
     beside: FileId,
@@ -248,31 +250,32 @@ fn make_new(
     applied: &[&Finding],
 ) -> New {
     let part = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let namespace = Some(part("/metadata/namespace")).filter(|namespace| !namespace.is_empty());
-    let name = ResourceName {
-        api_version: part("/apiVersion"),
-        kind: part("/kind"),
-        namespace: namespace.clone(),
-        name: part("/metadata/name"),
-    };
+    let written = Some(part("/metadata/namespace")).filter(|namespace| !namespace.is_empty());
     let is_made = |made: &Value| {
         made["kind"] == value["kind"]
             && made.pointer("/metadata/name") == value.pointer("/metadata/name")
             && made.pointer("/metadata/namespace") == value.pointer("/metadata/namespace")
     };
-    let makes = |finding: &&&Finding| {
-        finding.fix.as_ref().is_some_and(|fix| fix.change.new_resources().any(is_made))
-    };
+    let makes = |finding: &&&Finding| finding.fix.as_ref().is_some_and(|fix| fix.change.new_resources().any(is_made));
     let neighbour = inventory.ids().find(|id| inventory.resource(*id).file == beside);
-    let namespaces = match (namespace, neighbour) {
-        (None, Some(id)) => namespaces(inventory, id),
-        (namespace, _) => vec![namespace],
+    let namespaces = match (written.is_none(), neighbour) {
+        (true, Some(id)) => namespaces(inventory, id),
+        _ => vec![written.clone()],
     };
-    New {
-        name,
-        text: text.to_owned(),
-        file_name: file_name.to_owned(),
-        reasons: reasons_of(applied.iter().filter(makes)),
-        namespaces,
+    let made_as = ResourceName {
+        api_version: part("/apiVersion"),
+        kind: part("/kind"),
+        namespace: written,
+        name: part("/metadata/name"),
+    };
+    let (mut name, mut text) = (made_as.clone(), text.replace("\r\n", "\n"));
+    if let ([Some(only)], None) = (namespaces.as_slice(), &name.namespace) {
+        // Above the kustomization that gives its neighbours their namespace nothing would give it one.
+        let mut placed = value.clone();
+        placed["metadata"]["namespace"] = only.as_str().into();
+        text = manifest_text(&placed);
+        name.namespace = Some(only.clone());
     }
+    let reasons = reasons_of(applied.iter().filter(makes));
+    New { name, made_as, text, file_name: file_name.to_owned(), reasons, namespaces }
 }

@@ -77,7 +77,8 @@ fn pins(state: &Value, operation: &PatchOperation) -> Vec<(String, Value)> {
         }
     }
     let old = state.pointer(&path);
-    let is_insertion = matches!(operation, PatchOperation::Add(_)) && state.pointer(parent).is_some_and(Value::is_array);
+    let is_insertion =
+        matches!(operation, PatchOperation::Add(_)) && state.pointer(parent).is_some_and(Value::is_array);
     if is_insertion {
         // An item between others: the place is told by both of them.
         let index: Option<usize> = last.parse().ok();
@@ -119,7 +120,9 @@ fn leaves(value: &Value, at: &str, target: &str, pins: &mut Vec<(String, Value)>
             }
         }
         // A part of it is to change, so the whole would be pinned twice.
-        Value::Array(items) if !items.is_empty() && (!items.iter().all(is_scalar) || target.starts_with(&format!("{at}/"))) => {
+        Value::Array(items)
+            if !items.is_empty() && (!items.iter().all(is_scalar) || target.starts_with(&format!("{at}/"))) =>
+        {
             for (i, value) in items.iter().enumerate() {
                 leaves(value, &format!("{at}/{i}"), target, pins);
             }

@@ -88,9 +88,13 @@ fn built(command: &dyn Fn() -> Command, form: Form) -> Result<(), Failed> {
     let (mut tried, mut refused, mut wrong) = (0, Vec::new(), Vec::new());
     for batch in all.chunks(BATCH) {
         // What kustomize does not take at all proves nothing.
-        let expected = takes(batch, &mut |batch| build(command, batch, false), &mut |one, why| refused.push((one.name.clone(), why)));
+        let expected = takes(batch, &mut |batch| build(command, batch, false), &mut |one, why| {
+            refused.push((one.name.clone(), why))
+        });
         let taken: Vec<&Scoped> = batch.iter().copied().filter(|one| expected.contains_key(&one.name)).collect();
-        let found = takes(&taken, &mut |batch| build(command, batch, true), &mut |one, why| wrong.push(format!("{}: {why}", one.name)));
+        let found = takes(&taken, &mut |batch| build(command, batch, true), &mut |one, why| {
+            wrong.push(format!("{}: {why}", one.name))
+        });
         for (name, found) in &found {
             tried += 1;
             let expected = &expected[name];
@@ -101,7 +105,10 @@ fn built(command: &dyn Fn() -> Command, form: Form) -> Result<(), Failed> {
                     found => found == Some(value),
                 };
                 if !is_same {
-                    wrong.push(format!("{name}: {id}\nexpected {value:#}\nfound {:#}", found.get(id).unwrap_or(&Value::Null)));
+                    wrong.push(format!(
+                        "{name}: {id}\nexpected {value:#}\nfound {:#}",
+                        found.get(id).unwrap_or(&Value::Null)
+                    ));
                 }
             }
             if expected.len() != found.len() {
@@ -109,7 +116,18 @@ fn built(command: &dyn Fn() -> Command, form: Form) -> Result<(), Failed> {
             }
         }
     }
-    eprintln!("{form:?}: {tried} cases built, {} not taken by kustomize: {}", refused.len(), refused.iter().map(|(name, why)| format!("{name} ({})", why.chars().rev().take(70).collect::<String>().chars().rev().collect::<String>())).collect::<Vec<_>>().join("; "));
+    eprintln!(
+        "{form:?}: {tried} cases built, {} not taken by kustomize: {}",
+        refused.len(),
+        refused
+            .iter()
+            .map(|(name, why)| format!(
+                "{name} ({})",
+                why.chars().rev().take(70).collect::<String>().chars().rev().collect::<String>()
+            ))
+            .collect::<Vec<_>>()
+            .join("; ")
+    );
     if tried < 150 {
         return Err(format!("{tried} cases are too few").into());
     }
@@ -151,7 +169,9 @@ fn build(command: &dyn Fn() -> Command, batch: &[&Scoped], with_component: bool)
         let own = folder.path().join(format!("case-{i}"));
         let resources = if with_component { &one.before } else { &one.after };
         let mut text = format!("nameSuffix: -case{i}\nresources:\n");
-        for (name, content) in resources.iter().filter(|(_, content)| !laws::resources(&[(String::new(), content.clone())]).is_empty()) {
+        for (name, content) in
+            resources.iter().filter(|(_, content)| !laws::resources(&[(String::new(), content.clone())]).is_empty())
+        {
             text.push_str(&format!("  - {name}\n"));
             write(&own.join(name), content);
         }
@@ -173,7 +193,9 @@ fn build(command: &dyn Fn() -> Command, batch: &[&Scoped], with_component: bool)
         let name = value["metadata"]["name"].as_str().unwrap_or_default();
         // A Namespace keeps its name, so no two cases of a batch can have the same.
         let number = name.rsplit_once("-case").and_then(|(_, number)| number.parse::<usize>().ok());
-        let case = number.and_then(|number| batch.iter().find(|one| one.number == number)).or(batch.first().filter(|_| batch.len() == 1));
+        let case = number
+            .and_then(|number| batch.iter().find(|one| one.number == number))
+            .or(batch.first().filter(|_| batch.len() == 1));
         let Some(case) = case else { return Err(format!("{name} is of no case")) };
         let id = format!("{} {} {} {name}", value["apiVersion"], value["kind"], value["metadata"]["namespace"]);
         built.entry(case.name.clone()).or_default().insert(id, value);
@@ -202,7 +224,8 @@ fn patched(kubectl: &Path, form: Form) -> Result<(), Failed> {
             let pairs: Vec<(&Value, &Value)> = before.iter().zip(&after).filter(|(before, _)| is_it(before)).collect();
             let [(before, after)] = pairs.as_slice() else { continue };
             // Other kinds have no strategic merge.
-            let group = before["apiVersion"].as_str().unwrap_or_default().rsplit_once('/').map_or("", |(group, _)| group);
+            let group =
+                before["apiVersion"].as_str().unwrap_or_default().rsplit_once('/').map_or("", |(group, _)| group);
             if !matches!(group, "" | "apps" | "batch") {
                 continue;
             }

@@ -61,7 +61,9 @@ fn json_patches_give_the_values_of_write(case: &Case) -> Result<(), Failed> {
     let in_files: Vec<&str> = case.files.iter().map(|(name, _)| name.as_str()).collect();
     for line in text(&export).lines() {
         let line: Value = serde_json::from_str(line)?;
-        let known = line["files"].as_array().is_some_and(|files| files.iter().all(|file| in_files.iter().any(|name| file == name)));
+        let known = line["files"]
+            .as_array()
+            .is_some_and(|files| files.iter().all(|file| in_files.iter().any(|name| file == name)));
         if !known || line["rules"].as_array().is_none_or(Vec::is_empty) {
             return Err(format!("a line names its files and rules: {line}").into());
         }
@@ -74,7 +76,8 @@ fn json_patches_give_the_values_of_write(case: &Case) -> Result<(), Failed> {
                 let have = resource.pointer(pointer).and_then(Value::as_str);
                 have.is_none() && *part == "namespace" || have == line["target"][*part].as_str()
             });
-            let is_version = line["target"]["version"] == *version && line["target"]["group"].as_str().unwrap_or_default() == group;
+            let is_version =
+                line["target"]["version"] == *version && line["target"]["group"].as_str().unwrap_or_default() == group;
             let mut result = resource.clone();
             if is_met && is_version && apply(&mut result, &line["patch"]).is_ok() {
                 met += 1;
@@ -86,7 +89,9 @@ fn json_patches_give_the_values_of_write(case: &Case) -> Result<(), Failed> {
         }
     }
     // What a kustomization's own file gets is no patch, and nothing new is among lines.
-    let plain = |values: Vec<Value>| -> Vec<Value> { values.into_iter().filter(|value| value["kind"] != "Kustomization").collect() };
+    let plain = |values: Vec<Value>| -> Vec<Value> {
+        values.into_iter().filter(|value| value["kind"] != "Kustomization").collect()
+    };
     let (found, after) = (plain(found), plain(after));
     let twins = case.files.iter().any(|(name, _)| name.contains('/'));
     // The same resource in several folders: a line is for each of them, whatever the files say.
@@ -126,7 +131,10 @@ fn nothing_is_lost(case: &Case, form: Form, is_folder: bool) -> Result<(), Faile
     for reported in export.outcome.findings.iter().filter(|reported| reported.status == Status::Applied) {
         *left.entry(key(&reported.finding)).or_default() += 1;
     }
-    let refused = export.outcome.findings.iter().filter(|reported| matches!(&reported.status, Status::Refused(reason) if reason.starts_with("no patch can")));
+    let refused =
+        export.outcome.findings.iter().filter(
+            |reported| matches!(&reported.status, Status::Refused(reason) if reason.starts_with("no patch can")),
+        );
     let refused: Vec<String> = refused.map(|reported| key(&reported.finding)).collect();
     if refused.len() > export.left_out.len() {
         return Err("what is kept back is listed".into());
@@ -138,10 +146,15 @@ fn nothing_is_lost(case: &Case, form: Form, is_folder: bool) -> Result<(), Faile
         !left.contains_key(&key) && !refused.contains(&key)
     };
     // Behind a fix that is left out others may no longer be needed, or get another value.
-    if export.left_out.is_empty() && let Some(lost) = applied.into_iter().find(is_lost) {
+    if export.left_out.is_empty()
+        && let Some(lost) = applied.into_iter().find(is_lost)
+    {
         return Err(format!("{form:?}: this fix is neither exported nor left out: {}", key(&lost.finding)).into());
     }
-    if is_folder && export.new != export.outcome.created.len() && case.files.iter().all(|(_, text)| !text.contains("List")) {
+    if is_folder
+        && export.new != export.outcome.created.len()
+        && case.files.iter().all(|(_, text)| !text.contains("List"))
+    {
         return Err("a folder has what is new".into());
     }
     Ok(())
@@ -157,12 +170,16 @@ fn its_own_yaml_can_be_read(case: &Case, form: Form, is_folder: bool) -> Result<
     for (name, text) in texts.iter().filter(|(name, _)| !name.ends_with(".sh")) {
         let shared: Arc<str> = text.as_str().into();
         for slice in yaml::slices(&shared) {
-            let Some(document) = yaml::parse(&shared, slice).map_err(|error| format!("{name}: {error}\n{text}"))? else { continue };
+            let Some(document) = yaml::parse(&shared, slice).map_err(|error| format!("{name}: {error}\n{text}"))?
+            else {
+                continue;
+            };
             let value = yaml::value(&document).map_err(|error| format!("{name}: {error}"))?;
             for entry in value["patches"].as_array().into_iter().flatten() {
                 let Some(patch) = entry["patch"].as_str() else { continue };
                 // Where kustomize has no JSON for a resource its patch is a part of it.
-                let patch: serde_yaml::Value = serde_yaml::from_str(patch).map_err(|error| format!("{error}\n{patch}"))?;
+                let patch: serde_yaml::Value =
+                    serde_yaml::from_str(patch).map_err(|error| format!("{error}\n{patch}"))?;
                 if !patch.is_mapping() {
                     let _: json_patch::Patch = serde_yaml::from_value(patch)?;
                 }

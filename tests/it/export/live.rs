@@ -52,7 +52,17 @@ fn check(parts: &Parts) -> Result<(), Failed> {
             let said = String::from_utf8_lossy(&refused.stderr).into_owned();
             assert!(!refused.status.success() && said.contains("json/Deployment/stock can't be patched"), "{said}");
             assert_eq!(cluster.specs(namespace), drifted, "nothing is changed by a script that is refused");
-            cluster.kubectl(&["patch", "deployment", "stock", "-n", namespace, "--type", "json", "-p", &drift.replace("other", "stock")]);
+            cluster.kubectl(&[
+                "patch",
+                "deployment",
+                "stock",
+                "-n",
+                namespace,
+                "--type",
+                "json",
+                "-p",
+                &drift.replace("other", "stock"),
+            ]);
             assert_eq!(cluster.specs(namespace), before, "the drift is gone");
         }
         let done = cluster.script(&folder);
