@@ -113,9 +113,9 @@ pub enum Command {
     /// Print the fixes as patches for Flux, Argo CD, kustomize or kubectl
     #[command(after_help = "\
 Examples:
-  meshfix export --as kustomize-patch --unsafe deploy/ -o deploy/mesh/      a component for kustomizations
-  helm template shop | meshfix export --as kustomize-patch -               for a HelmRelease's postRenderers
-  meshfix export --as json-patch --unsafe deploy/ -o patches/              with a script for kubectl
+  meshfix export --as kustomize-patch deploy/ -o mesh/        a component for kustomizations
+  helm template shop | meshfix export --as kustomize-patch -  for a HelmRelease's postRenderers
+  meshfix export --as json-patch --unsafe deploy/ -o patches/ with a script for kubectl
   kubectl get deployments,services -o yaml | meshfix export --as json-patch -
 
 A folder (`-o FOLDER/`) holds new resources too; one text can't, and leaves out the fixes that make them.
@@ -154,11 +154,8 @@ pub struct Export {
     #[arg(long)]
     pub exit_zero: bool,
     /// Say nothing but errors on standard error
-    #[arg(long, short = 'q', conflicts_with = "verbose")]
+    #[arg(long, short = 'q')]
     pub quiet: bool,
-    /// Say more
-    #[arg(long, short = 'v')]
-    pub verbose: bool,
 }
 
 /// See [`crate::export::Form`].

@@ -1,5 +1,6 @@
 //! A rule that keeps back the fixes that no patch can express, before the engine sees them: so a fix stays whole.
 
+use super::names::is_kustomization;
 use super::{Excluded, Form};
 use crate::engine;
 use crate::manifest::{Inventory, ResourceId};
@@ -85,9 +86,7 @@ impl Limits<'_> {
     fn resource(&self, inventory: &Inventory<'_>, id: ResourceId, makes: bool) -> Option<String> {
         let resource = inventory.resource(id);
         let file = inventory.file_name(resource.file);
-        let is_kustomization = matches!(resource.name.kind.as_str(), "Kustomization" | "Component")
-            && matches!(resource.name.group(), "" | "kustomize.config.k8s.io");
-        if is_kustomization {
+        if is_kustomization(&resource.name) {
             // It only names the file of a new resource, and the folder of the export does that by itself.
             return (!makes).then(|| format!("{file} is a kustomization, which is no resource"));
         }
@@ -97,7 +96,7 @@ impl Limits<'_> {
         }
         let root = inventory.root(id)?;
         if root.text_at(&["metadata", "name"]).is_empty() {
-            return Some("it has no name, only `generateName`, and patches know resources by their names".to_owned());
+            return Some("it has no `metadata.name`, and patches know resources by their names".to_owned());
         }
         let renamer = inventory.renamer(id).filter(|_| self.form != Form::KustomizePatch);
         if let Some(kustomization) = renamer {

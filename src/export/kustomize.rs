@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::names::{FileNames, Target};
-use super::patched::Patched;
+use super::names::FileNames;
+use super::patched::{Patched, by_target};
 use super::{Form, Output, Parts, Request, comments, merge, pins};
 use crate::yaml;
 
@@ -13,7 +13,7 @@ const LINE: usize = 110;
 /// The patches as a block, or as a component with the new resources beside it.
 pub(super) fn json_patches(parts: &Parts<'_>, request: Request<'_>) -> Output {
     let mut entries = String::new();
-    for (target, same) in by_target(parts.patched) {
+    for (target, same) in by_target(parts.patched, Form::KustomizePatch) {
         let merged = merge::patch(same[0]).filter(|_| same[0].is_merged(Form::KustomizePatch));
         let patch = match merged {
             Some(patch) => yaml::document_text(&patch),
@@ -56,20 +56,6 @@ pub(super) fn component(
     text.push_str(&comments::left_out(parts));
     files.insert(0, ("kustomization.yaml".to_owned(), text));
     Output::Folder(files)
-}
-
-/// The resources by what a kustomization knows them by; where several have one name, their patches are the same.
-pub(super) fn by_target(patched: &[Patched]) -> Vec<(Target, Vec<&Patched>)> {
-    let mut targets: Vec<(Target, Vec<&Patched>)> = Vec::new();
-    for one in patched {
-        for target in one.targets(Form::KustomizePatch) {
-            match targets.iter_mut().find(|(have, _)| *have == target) {
-                Some((_, same)) => same.push(one),
-                None => targets.push((target, vec![one])),
-            }
-        }
-    }
-    targets
 }
 
 /// An item of `patches`, with the rules above it.

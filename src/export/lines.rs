@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::names::{FileNames, Target};
-use super::patched::Patched;
+use super::patched::{Patched, by_target};
 use super::{Form, Output, Parts, Request, comments, kubectl, kustomize, pins};
 use crate::manifest::ResourceName;
 
 /// The patches as lines, or as a folder.
 pub(super) fn json_patches(parts: &Parts<'_>, request: Request<'_>) -> Output {
-    let targets = by_target(parts.patched);
+    let targets = by_target(parts.patched, Form::JsonPatch);
     if request.is_folder {
         return folder(parts, request, &targets);
     }
@@ -48,18 +48,4 @@ fn folder(parts: &Parts<'_>, request: Request<'_>, targets: &[(Target, Vec<&Patc
         script.patch(target, "json", &name);
     }
     Output::Folder(script.with(files))
-}
-
-/// The patches by what kubectl knows their resources by: a resource that is deployed into two namespaces is two.
-pub(super) fn by_target(patched: &[Patched]) -> Vec<(Target, Vec<&Patched>)> {
-    let mut targets: Vec<(Target, Vec<&Patched>)> = Vec::new();
-    for one in patched {
-        for target in one.targets(Form::JsonPatch) {
-            match targets.iter_mut().find(|(have, _)| *have == target) {
-                Some((_, same)) => same.push(one),
-                None => targets.push((target, vec![one])),
-            }
-        }
-    }
-    targets
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::merge_lists::{self, Key};
 use super::names::FileNames;
-use super::patched::Patched;
-use super::{Output, Parts, Request, comments, kubectl, kustomize, merge_proof};
+use super::patched::{Patched, by_target};
+use super::{Form, Output, Parts, Request, comments, kubectl, kustomize, merge_proof};
 use crate::manifest::ResourceName;
 use crate::yaml;
 
@@ -16,7 +16,7 @@ pub(super) fn patches(parts: &Parts<'_>, request: Request<'_>) -> Output {
     let mut names = FileNames::default();
     let mut script = kubectl::Script::new(parts, request);
     let (mut text, mut entries, mut files) = (comments::header(request, how), String::new(), Vec::new());
-    for (target, same) in kustomize::by_target(parts.patched) {
+    for (target, same) in by_target(parts.patched, Form::StrategicMerge) {
         let Some(patch) = patch(same[0]) else { continue };
         let document = yaml::document_text(&patch);
         let mut origin = kustomize::origin(&same);

@@ -114,10 +114,14 @@ pub fn export(mut files: Vec<SourceFile>, settings: &Settings<'_>, request: Requ
         if excluded.len() > known {
             continue;
         }
-        // Only what the first answer to a problem did not take away is still there.
+        let mut left_out = left_out([&run(files, settings, request, &excluded, true), &outcome]);
+        // A change that no finding's resource tells of is left out all the same.
+        for (one, reason) in patched.iter().filter_map(|one| Some((one, excluded.resources.get(&one.place)?))) {
+            let rules = one.reasons.iter().map(|(rule, _)| *rule);
+            left_out.extend(rules.map(|rule| LeftOut { at: one.at, rule, reason: reason.clone() }));
+        }
         patched.retain(|one| !excluded.resources.contains_key(&one.place));
         new.retain(|one| !excluded.new.contains_key(&one.made_as));
-        let left_out = left_out([&run(files, settings, request, &excluded, true), &outcome]);
         let parts =
             Parts { outcome: &outcome, inventory: &inventory, patched: &patched, new: &new, left_out: &left_out };
         let output = match request.form {
@@ -164,13 +168,7 @@ fn run(
 
 /// Adds what turned out not to be expressible.
 fn exclude(form: Form, patched: &[Patched], new: &[New], excluded: &mut Excluded) {
-    let mut by_name: BTreeMap<names::Target, Vec<&Patched>> = BTreeMap::new();
-    for one in patched {
-        for target in one.targets(form) {
-            by_name.entry(target).or_default().push(one);
-        }
-    }
-    for same in by_name.into_values() {
+    for (_, same) in patched::by_target(patched, form) {
         let (first, rest) = (same[0], &same[1..]);
         let Some(other) = rest.iter().find(|other| !other.is_patched_like(first, form)) else { continue };
         let reason = format!(

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::manifest::{Inventory, ResourceName};
 
 /// A resource as a patch names it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Target {
     pub(super) group: String,
     pub(super) version: String,
@@ -80,6 +80,12 @@ impl Target {
 fn object(parts: &[(&str, &str)]) -> Value {
     let parts = parts.iter().filter(|(_, text)| !text.is_empty());
     Value::Object(parts.map(|(key, text)| ((*key).to_owned(), json!(text))).collect::<Map<_, _>>())
+}
+
+/// True for a file that names other files: a patch is for what it names.
+pub(super) fn is_kustomization(name: &ResourceName) -> bool {
+    matches!(name.kind.as_str(), "Kustomization" | "Component")
+        && matches!(name.group(), "" | "kustomize.config.k8s.io")
 }
 
 /// A regular expression that meets this text alone.

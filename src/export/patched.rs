@@ -1,17 +1,17 @@
 //! The changed and the new resources of a run, each with its own part of the proven operations.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use json_patch::PatchOperation;
 use serde_json::Value;
 
-use super::names::Target;
+use super::names::{Target, is_kustomization};
 use super::readings::Readings;
 use super::{Form, Place, merge, pins};
 use crate::engine::{DocumentChange, Outcome, Status};
 use crate::manifest::{Inventory, ResourceId, ResourceName};
 use crate::rule::{Finding, Safety, manifest_text};
-use crate::text::FileId;
+use crate::text::{FileId, Loc};
 use crate::yaml;
 
 /// Annotations that say where an item of a ResourceList comes from; a file of its own needs none of them.
@@ -29,6 +29,8 @@ pub(super) type Reason = (&'static str, Safety);
 #[derive(Debug)]
 pub(super) struct Patched {
     pub(super) place: Place,
+    /// Where it stands in the input.
+    pub(super) at: Loc,
     pub(super) file_name: String,
     pub(super) name: ResourceName,
     /// Its value in the input.
@@ -107,6 +109,22 @@ impl Patched {
     }
 }
 
+/// The resources by what patches of this form know them by, in order; those of one name get the same patch.
+pub(super) fn by_target(patched: &[Patched], form: Form) -> Vec<(Target, Vec<&Patched>)> {
+    let mut targets: Vec<(Target, Vec<&Patched>)> = Vec::new();
+    let mut known: HashMap<Target, usize> = HashMap::new();
+    for (one, target) in patched.iter().flat_map(|one| one.targets(form).into_iter().map(move |target| (one, target))) {
+        match known.get(&target) {
+            Some(at) => targets[*at].1.push(one),
+            None => {
+                known.insert(target.clone(), targets.len());
+                targets.push((target, vec![one]));
+            }
+        }
+    }
+    targets
+}
+
 /// The resources that change, and those that are new, in the order of files and places.
 pub(super) fn read(outcome: &Outcome, inventory: &Inventory<'_>) -> (Vec<Patched>, Vec<New>) {
     let (mut patched, mut new) = (Vec::new(), Vec::new());
@@ -116,6 +134,7 @@ pub(super) fn read(outcome: &Outcome, inventory: &Inventory<'_>) -> (Vec<Patched
         .filter(|reported| reported.status == Status::Applied)
         .map(|reported| &reported.finding)
         .collect();
+    let by_document = by_document(inventory);
     for change in &outcome.changes {
         // A document that changed was read, and what was proven has a value.
         let document = outcome.files[change.file.0 as usize].document(change.document);
@@ -124,8 +143,8 @@ pub(super) fn read(outcome: &Outcome, inventory: &Inventory<'_>) -> (Vec<Patched
         if json_patch::patch(&mut after, &change.operations).is_err() {
             continue;
         }
-        let ids: Vec<ResourceId> = resources_of(inventory, change);
-        for id in &ids {
+        let ids = by_document.get(&(change.file, change.document)).map_or(&[][..], Vec::as_slice);
+        for id in ids {
             let one = one(inventory, change, *id, &before, &after, &applied, ids.len() == 1);
             patched.extend(one);
         }
@@ -141,12 +160,14 @@ pub(super) fn read(outcome: &Outcome, inventory: &Inventory<'_>) -> (Vec<Patched
     (patched, new)
 }
 
-fn resources_of(inventory: &Inventory<'_>, change: &DocumentChange) -> Vec<ResourceId> {
-    let is_here = |id: &ResourceId| {
-        let resource = inventory.resource(*id);
-        (resource.file, resource.document) == (change.file, change.document)
-    };
-    inventory.ids().filter(is_here).collect()
+/// The resources of each document.
+fn by_document(inventory: &Inventory<'_>) -> HashMap<(FileId, u32), Vec<ResourceId>> {
+    let mut by_document: HashMap<_, Vec<ResourceId>> = HashMap::new();
+    for id in inventory.ids() {
+        let resource = inventory.resource(id);
+        by_document.entry((resource.file, resource.document)).or_default().push(id);
+    }
+    by_document
 }
 
 /// A resource with its part of a document's change; `None` where that has none.
@@ -160,7 +181,8 @@ fn one(
     is_alone: bool,
 ) -> Option<Patched> {
     let resource = inventory.resource(id);
-    let pointer = inventory.root(id)?.json_pointer();
+    let root = inventory.root(id)?;
+    let pointer = root.json_pointer();
     let operations: Vec<PatchOperation> =
         change.operations.iter().filter_map(|operation| below(operation, &pointer)).collect();
     if operations.is_empty() || is_kustomization(&resource.name) {
@@ -177,21 +199,16 @@ fn one(
     }
     Some(Patched {
         place: (change.file, change.document, pointer.clone()),
+        at: root.loc(),
         file_name: inventory.file_name(change.file).to_owned(),
         name: resource.name.clone(),
         before: before.pointer(&pointer)?.clone(),
         after: after.pointer(&pointer)?.clone(),
         operations,
-        readings: Readings::of(inventory.root(id)?),
+        readings: Readings::of(root),
         reasons,
         namespaces: namespaces(inventory, id),
     })
-}
-
-/// True for a file that names other files: it only learns of those that are new.
-fn is_kustomization(name: &ResourceName) -> bool {
-    matches!(name.kind.as_str(), "Kustomization" | "Component")
-        && matches!(name.group(), "" | "kustomize.config.k8s.io")
 }
 
 fn reasons_of<'f>(findings: impl Iterator<Item = &'f &'f Finding>) -> BTreeSet<Reason> {

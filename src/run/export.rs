@@ -123,7 +123,6 @@ fn cli(arguments: &Export) -> Cli {
         ignore: arguments.ignore.clone(),
         config: arguments.config.clone(),
         quiet: arguments.quiet,
-        verbose: arguments.verbose,
         output,
         ..Cli::parse_from(["meshfix"])
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::cli::support::{World, has, left_out};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let cases: [(&str, fn()); 19] = [
+    let cases: [(&str, fn()); 20] = [
         ("lists", lists),
         ("a_resource_list", resource_list),
         ("no_name", no_name),
@@ -22,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("new_resources_need_a_folder", new_resources),
         ("new_namesakes_are_left_out", new_namesakes),
         ("folders_are_their_own", folders),
+        ("scripts_and_comments_run_nothing", nothing_is_run),
         ("drift_is_refused", drift),
         ("exit_codes", exit_codes),
         ("nothing_to_do", nothing_to_do),
@@ -119,8 +120,7 @@ fn resource_list() {
 fn no_name() {
     let world = World::with(&[("job.yaml", &host_network("Job", "{generateName: loom-}"))]);
     for form in ["kustomize-patch", "json-patch", "strategic-merge"] {
-        let ran =
-            run(&world, form, &["."]).with(1).says("job.yaml:9: host-network: it has no name, only `generateName`");
+        let ran = run(&world, form, &["."]).with(1).says("job.yaml:9: host-network: it has no `metadata.name`");
         assert!(!ran.out().contains("hostNetwork,"), "{}", ran.out());
     }
 }
@@ -363,6 +363,31 @@ fn folders() {
         .says("kustomization.yaml: it is there already, and meshfix did not write it")
         .says("a folder of its own");
     assert_eq!(world.read("kustomization.yaml"), "resources: [loom.yaml]\n");
+}
+
+/// Names that a shell or a reader of YAML would take for something else.
+fn nothing_is_run() {
+    let deployment =
+        host_network("Deployment", "{name: \"x'; touch run; '$(touch run)\", namespace: \"$(touch run)\"}");
+    let world = World::with(&[("loom\ntouch run\n#.yaml", &deployment)]);
+    for form in ["kustomize-patch", "json-patch", "strategic-merge"] {
+        let folder = format!("{form}/");
+        run(&world, form, &[".", "-o", &folder]).with(0);
+        for (path, bytes) in world.files().into_iter().filter(|(path, _)| path.starts_with(form)) {
+            let text = String::from_utf8(bytes).expect("UTF-8");
+            assert!(text.lines().all(|line| !line.trim_start().starts_with("touch")), "{}:\n{text}", path.display());
+        }
+    }
+    world.write("bin/kubectl", "#!/bin/sh\nprintf '<%s>' \"$@\" >>../called\n");
+    let script = "chmod +x bin/kubectl && PATH=$PWD/bin:$PATH sh json-patch/patch.sh --context 'a b'";
+    world.shell(script).with(0);
+    let called = world.read("called");
+    let file = "deployment-x---touch-run-----touch-run-.yaml";
+    let expected = format!(
+        "<patch><--context><a b>DRY<Deployment.v1.apps><x'; touch run; '$(touch run)><--namespace><$(touch run)><--type><json><--patch-file><{file}>"
+    );
+    assert_eq!(called, expected.replace("DRY", "<--dry-run=server>") + &expected.replace("DRY", ""));
+    assert!(!world.path("run").exists() && !world.path("json-patch/run").exists());
 }
 
 fn drift() {
