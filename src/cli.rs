@@ -1,5 +1,6 @@
 //! The command line as data. What the flags do is not known here.
 
+mod export;
 pub mod help;
 mod outputs;
 
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+pub use export::{Export, FormName};
 pub use outputs::{Format, Output, Outputs};
 
 /// Makes Kubernetes manifests ready for an Istio service mesh, changing nothing but the fix.
@@ -90,6 +92,18 @@ pub struct Reading {
     pub threads: Option<usize>,
 }
 
+impl Reading {
+    /// Threads to read with.
+    pub fn threads(&self) -> usize {
+        self.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1)
+    }
+
+    /// Largest file to read, in bytes.
+    pub fn most(&self) -> u64 {
+        self.max_file_size.clamp(1, 1024) << 20
+    }
+}
+
 /// How the result is told.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Reporting {
@@ -159,6 +173,8 @@ pub enum Command {
     Rules,
     /// Be a KRM function: a ResourceList on standard input, the fixed one with results on standard output
     Fn(Filter),
+    /// Print the fixes as patches for Flux, Argo CD, kustomize or kubectl
+    Export(Export),
     /// Print a script that completes words in a shell
     Completions {
         /// The shell

@@ -18,6 +18,7 @@ pub mod transforms;
 pub mod patch;
 
 pub mod engine;
+pub mod export;
 pub mod io;
 pub mod report;
 

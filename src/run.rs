@@ -3,6 +3,7 @@
 mod choices;
 mod completions;
 mod console;
+mod export;
 mod filter;
 mod function;
 mod job_summary;
@@ -41,6 +42,7 @@ pub fn run(cli: &Cli) -> u8 {
             Err(code) => code,
         },
         Some(Command::KustomizePlugin { configuration, filter }) => function::plugin(configuration, filter),
+        Some(Command::Export(arguments)) => export::run(arguments),
         Some(Command::Rules) => {
             let layout = console::layout(Color::Auto, Some(io::stdout()));
             print(&report::explain::list(&all_rules(cli), layout))

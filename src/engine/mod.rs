@@ -231,7 +231,7 @@ fn disagreement(one: &str, other: &str) -> String {
 }
 
 /// A team may have decided how safe a rule's fixes are for itself. What the API server would not update stays unsafe.
-fn decide_safety(inventory: &Inventory<'_>, finding: &mut Finding) {
+pub(crate) fn decide_safety(inventory: &Inventory<'_>, finding: &mut Finding) {
     let Some(safety) = inventory.options().safety.get(finding.rule) else { return };
     let Some(fix) = &mut finding.fix else { return };
     let is_immutable = |id| inventory.workload(id).is_some_and(|workload| workload.immutable().is_some());

@@ -2,6 +2,7 @@
 
 pub mod configuration;
 pub mod files;
+pub mod folder;
 pub mod resource_list;
 pub mod stream;
 mod walk;

@@ -27,10 +27,9 @@ pub(super) fn run(cli: &Cli, choices: &Choices, paths: &[PathBuf]) -> u8 {
     let progress = Progress::start(&console, !cli.showing.no_progress);
     let watch = |step| progress.engine(step);
     let settings = Settings { watch: &watch, ..choices.settings() };
-    let threads = cli.reading.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
-    let most = cli.reading.max_file_size.clamp(1, 1024) << 20;
+    let (threads, most) = (cli.reading.threads(), cli.reading.most());
     let workspace =
-        files::read_watched(paths, Kinds::of(&choices.options), threads.unwrap_or(1), most, &|| progress.file());
+        files::read_watched(paths, Kinds::of(&choices.options), threads, most, &|| progress.file());
     let files::Workspace { files, paths, skipped, errors } = workspace;
     let outcome = engine::run(files, &settings);
     progress.writing();

@@ -80,6 +80,11 @@ pub fn document_text(value: &serde_json::Value) -> String {
     emit::document_text(value, emit::Style::default())
 }
 
+/// A value on one line, in flow style.
+pub fn flow_text(value: &serde_json::Value) -> String {
+    emit::inline(value, emit::Style::default(), scalar::Place::Flow)
+}
+
 /// The text of a new document with this value, indented as `like` is; with `\n` line endings and a final one.
 pub fn new_document(value: &serde_json::Value, like: &Document) -> String {
     emit::document_text(value, layout::Layout::new(like).style(like.root().id()))

@@ -19,6 +19,7 @@ const ROOMS: &[&str] = &[
     "engine",
     "io",
     "report",
+    "export",
     "cli",
     "run",
 ];

@@ -6,6 +6,7 @@ mod cli;
 mod crds;
 mod creation;
 mod engine;
+mod export;
 mod fixtures;
 mod formats;
 mod istio_analyzers;
@@ -28,6 +29,7 @@ fn main() -> std::process::ExitCode {
         crds::trials(),
         creation::trials(),
         engine::trials(),
+        export::trials(),
         fixtures::trials(),
         formats::trials(),
         istio_analyzers::trials(),

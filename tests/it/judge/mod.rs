@@ -19,7 +19,7 @@ use crate::fixtures::{self, Case};
 use crate::{programs, shared};
 use mutations::Mutation;
 use resources::Pair;
-use server::{Parts, Server};
+pub(crate) use server::{Parts, Server};
 use verdict::Tally;
 
 /// A case's files, with their texts.

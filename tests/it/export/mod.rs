@@ -1,0 +1,45 @@
+//! `meshfix export`: what its patches make of the input is what `--write` makes of it.
+
+mod cases;
+mod hosts;
+mod laws;
+mod live;
+
+use libtest_mimic::Trial;
+use meshfix::engine::Settings;
+use meshfix::export::{self, Export, Form, Output, Request};
+
+use crate::fixtures::Case;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    [cases::trials(), hosts::trials(), laws::trials(), live::trials()].into_iter().flatten().collect()
+}
+
+/// The export of a case, unsafe fixes included.
+fn export(case: &Case, form: Form, is_folder: bool) -> Export {
+    let settings = Settings {
+        rules: case.rules.clone(),
+        options: &case.options,
+        unsafe_fixes: true,
+        baseline: None,
+        can_not_create: &|_| None,
+        sabotage: false,
+    };
+    export::export(case.read(&case.files), &settings, Request { form, is_folder, command: "meshfix export" })
+}
+
+/// The files of an export into a folder.
+fn files(export: &Export) -> &[(String, String)] {
+    match &export.output {
+        Output::Folder(files) => files,
+        Output::Text(_) => &[],
+    }
+}
+
+/// The text of an export.
+fn text(export: &Export) -> &str {
+    match &export.output {
+        Output::Folder(_) => "",
+        Output::Text(text) => text,
+    }
+}
