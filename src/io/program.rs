@@ -20,11 +20,8 @@ use super::files::reason;
 /// Most that a program may print, in bytes.
 const MAX_OUTPUT: u64 = 1 << 30;
 
-/// Lines of standard error that are quoted, from the last one.
-const QUOTED_LINES: usize = 3;
-
-/// Most characters of them.
-const QUOTED_CHARS: usize = 500;
+/// Most characters of standard error that are quoted.
+const QUOTED: usize = 600;
 
 /// When all programs of a run must have ended.
 #[derive(Debug, Clone, Copy)]
@@ -175,20 +172,26 @@ impl Program {
         })
     }
 
-    /// The end of what it said on standard error, as one line.
+    /// What it said on standard error, as one line: the sentence that starts the error, and the one that ends it. What
+    /// stands between them may be text of the repository.
     fn quoted(&self, text: &str) -> String {
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let last = &lines[lines.len().saturating_sub(QUOTED_LINES)..];
-        let mut said = last.join("; ");
+        let is_error = |line: &&&str| line.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("error"));
+        let first = lines.iter().position(|line| is_error(&line)).unwrap_or(lines.len().saturating_sub(2));
+        let mut said = match &lines[first..] {
+            [] => return "it said nothing".to_owned(),
+            [one] => (*one).to_owned(),
+            [first, last] => format!("{first}; {last}"),
+            [first, .., last] => format!("{first} … {last}"),
+        };
         for (text, instead) in &self.hidden {
             said = said.replace(text.as_str(), instead);
         }
         match said.chars().count() {
-            0 => "it said nothing".to_owned(),
-            length if length > QUOTED_CHARS => {
+            length if length > QUOTED => {
                 // What was asked for stands at the front of long messages, the reason at their end.
-                let front: String = said.chars().take(QUOTED_CHARS / 3).collect();
-                let back: String = said.chars().skip(length - 2 * QUOTED_CHARS / 3).collect();
+                let front: String = said.chars().take(QUOTED / 3).collect();
+                let back: String = said.chars().skip(length - QUOTED / 3 * 2).collect();
                 format!("{front} … {back}")
             }
             _ => said,
@@ -318,5 +321,35 @@ impl Scratch {
             Ok(()) => Ok(path),
             Err(error) => Err(format!("the temporary file {name} can't be written: {}", reason(&error))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_quoted_without_what_stands_between() {
+        let program =
+            Program::new("helm").with(["dependency", "build", "."]).hide("/tmp/copy/", "").hide("s3cret", "***");
+        assert_eq!(program.called(), "helm dependency build");
+        for (text, quoted) in [
+            ("", "it said nothing"),
+            ("\n oh no \n", "oh no"),
+            ("WARNING: x\nError: a\n\nuse --debug\n", "Error: a; use --debug"),
+            (
+                "error: with config: `\nliterals: [key=value]\n`: no /tmp/copy/a.yaml",
+                "error: with config: ` … `: no a.yaml",
+            ),
+            ("one\ntwo\nthree", "two; three"),
+            ("Error: password s3cret", "Error: password ***"),
+        ] {
+            assert_eq!(program.quoted(text), quoted);
+        }
+        let long = program.quoted(&format!("Error: {} end", "é".repeat(2000)));
+        assert!(
+            long.starts_with("Error: é") && long.ends_with("é end") && long.chars().count() <= QUOTED + 3,
+            "{long}"
+        );
     }
 }
