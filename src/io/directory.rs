@@ -104,6 +104,9 @@ fn file(checkout: &Checkout, path: &Path) -> Result<Found, String> {
                     folder, or leave the Application to Argo CD's own directory source"
             .to_owned());
     }
+    if bytes.contains(&0) {
+        return Err(format!(": {}", files::encoding(&bytes, 0)));
+    }
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {

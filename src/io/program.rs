@@ -1,7 +1,9 @@
 //! Other programs: started without a shell, with nothing to read, and with an end. Whatever ends us ends them too.
 
 use std::ffi::OsString;
+use std::fs::Permissions;
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -91,6 +93,8 @@ fn seconds(limit: &Duration) -> String {
 #[derive(Debug, Default)]
 pub struct Program {
     name: String,
+    /// What messages call it: its name, and the words that say what it does.
+    called: String,
     arguments: Vec<OsString>,
     environment: Vec<(&'static str, OsString)>,
     /// Texts that no message shows, with what stands for each.
@@ -98,9 +102,10 @@ pub struct Program {
 }
 
 impl Program {
-    /// The program of this name on the `PATH`.
-    pub fn new(name: &str) -> Program {
-        Program { name: name.to_owned(), ..Program::default() }
+    /// The program of this name on the `PATH`, with the words that say what it is to do.
+    pub fn new(name: &str, words: &[&str]) -> Program {
+        let called = [&[name], words].concat().join(" ");
+        Program { name: name.to_owned(), called, ..Program::default() }.with(words.iter().copied())
     }
 
     /// With further arguments.
@@ -124,19 +129,12 @@ impl Program {
         self
     }
 
-    /// What messages call it: its name and the words that say what it does.
-    fn called(&self) -> String {
-        let words = self.arguments.iter().map_while(|argument| argument.to_str());
-        let words = words.take_while(|word| word.bytes().all(|letter| letter.is_ascii_lowercase()));
-        words.take(2).fold(self.name.clone(), |called, word| called + " " + word)
-    }
-
     /// Runs it to its end, and gives what it printed on standard output.
     ///
     /// # Errors
     /// When it can't be started, fails, or is not done in time.
     pub fn run(&self, deadline: Deadline) -> Result<String, Failure> {
-        let program = self.called();
+        let program = self.called.clone();
         let mut command = Command::new(&self.name);
         command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -298,7 +296,7 @@ impl Scratch {
     pub fn new() -> Result<Scratch, String> {
         listen();
         let mut ours = ours();
-        let folder = tempfile::Builder::new().prefix("meshfix-").tempdir();
+        let folder = tempfile::Builder::new().prefix("meshfix-").permissions(Permissions::from_mode(0o700)).tempdir();
         let folder = folder.map_err(|error| {
             format!("no temporary folder can be made: {}; mount a folder that can be written at /tmp", reason(&error))
         })?;
@@ -332,7 +330,6 @@ mod tests {
     fn messages_are_quoted_without_what_stands_between() {
         let program =
             Program::new("helm").with(["dependency", "build", "."]).hide("/tmp/copy/", "").hide("s3cret", "***");
-        assert_eq!(program.called(), "helm dependency build");
         for (text, quoted) in [
             ("", "it said nothing"),
             ("\n oh no \n", "oh no"),

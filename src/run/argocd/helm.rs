@@ -10,7 +10,7 @@ use crate::io::program::Scratch;
 pub(super) fn template(request: &Request) -> Result<String, Stop> {
     let scratch = Scratch::new()?;
     let parameters = &request.parameters;
-    let mut helm = program("helm", request, &scratch).with(["template"]);
+    let mut helm = program("helm", &["template"], request, &scratch);
     let release = parameters.text("release-name").map(str::to_owned).or_else(|| request.name.clone());
     helm = helm.with(release).with(["."]);
     for (flag, value) in [("--namespace", &request.namespace), ("--kube-version", &request.kube_version)] {

@@ -26,7 +26,7 @@ struct Dependency {
 /// Fetches what is not there. Each program that it runs works in the copy of the repository.
 pub(super) fn fetch(request: &Request) -> Result<(), Stop> {
     let here = &request.checkout.here;
-    let Some((dependencies, lock)) = needed(here)? else { return Ok(()) };
+    let Some((dependencies, lock)) = needed(here) else { return Ok(()) };
     if dependencies.iter().all(|dependency| is_there(&here.join(CHARTS), &dependency.name)) {
         return Ok(());
     }
@@ -39,10 +39,10 @@ pub(super) fn fetch(request: &Request) -> Result<(), Stop> {
         }
     }
     let scratch = Scratch::new()?;
-    let helm = || program("helm", request, &scratch);
+    let helm = |words: &[&str]| program("helm", words, request, &scratch);
     if !here.join(lock).is_file() {
         // Without versions to keep, Helm takes repositories that it was not told of.
-        return run(&helm().with(["dependency", "update", "."]), request).map(drop);
+        return run(&helm(&["dependency", "update"]).with(["."]), request).map(drop);
     }
     let known = known_repositories();
     let known_urls = known.as_ref().map(urls).unwrap_or_default();
@@ -51,14 +51,14 @@ pub(super) fn fetch(request: &Request) -> Result<(), Stop> {
     let mut missing: Vec<&str> = urls.iter().filter(|url| is_remote(url) && !is_known(url)).copied().collect();
     missing.sort_unstable();
     missing.dedup();
-    let mut build = helm().with(["dependency", "build", "."]);
+    let mut build = helm(&["dependency", "build"]).with(["."]);
     if !missing.is_empty() {
         // What was known stays: it may have the credentials of some.
         let text = known.as_ref().map_or("", |document| document.text());
         let file = scratch.write("repositories.yaml", text)?;
         let with_file = |helm: Program| helm.set("HELM_REPOSITORY_CONFIG", &file);
         for (number, url) in missing.iter().enumerate() {
-            let add = helm().with(["repo", "add", &format!("meshfix-{number}"), url]);
+            let add = helm(&["repo", "add"]).with([&format!("meshfix-{number}"), *url]);
             run(&with_file(add), request)?;
         }
         build = with_file(build);
@@ -70,21 +70,15 @@ pub(super) fn fetch(request: &Request) -> Result<(), Stop> {
     run(&build, request).map(drop)
 }
 
-/// The dependencies of the chart here, and the name of the file with their very versions; `None` where it has none.
-fn needed(here: &Path) -> Result<Option<(Vec<Dependency>, &'static str)>, Stop> {
-    for (name, lock) in PLACES {
-        let Ok(text) = fs::read_to_string(here.join(name)) else { continue };
-        let document = yaml::parse_text(&text).map_err(|error| {
-            let at = crate::text::position(&text, error.at.start as usize);
-            format!("{name}:{at}: {error}")
-        })?;
-        let list = document.as_ref().and_then(|document| document.root().get("dependencies"));
-        let dependencies: Vec<Dependency> = list.into_iter().flat_map(Node::items).filter_map(dependency).collect();
-        if !dependencies.is_empty() {
-            return Ok(Some((dependencies, lock)));
-        }
-    }
-    Ok(None)
+/// The dependencies of the chart here, and the name of the file with their very versions; `None` where it has none. What
+/// is wrong with the files, Helm says.
+fn needed(here: &Path) -> Option<(Vec<Dependency>, &'static str)> {
+    PLACES.into_iter().find_map(|(name, lock)| {
+        let document = yaml::parse_text(&fs::read_to_string(here.join(name)).ok()?).ok()??;
+        let list = document.root().get("dependencies").into_iter().flat_map(Node::items);
+        let dependencies: Vec<Dependency> = list.filter_map(dependency).collect();
+        (!dependencies.is_empty()).then_some((dependencies, lock))
+    })
 }
 
 fn dependency(node: Node<'_>) -> Option<Dependency> {

@@ -31,7 +31,7 @@ pub(super) fn build(request: &Request) -> Result<String, Stop> {
     let options = options(request)?;
     let scratch = Scratch::new()?;
     let call = |name: &str, word: &str| {
-        let mut program = program(name, request, &scratch).with([word, "."]).with(&options);
+        let mut program = program(name, &[word], request, &scratch).with(["."]).with(&options);
         // Helm's plugins are programs, and kustomize lets a kustomization say where they lie.
         program = program.set("HELM_PLUGINS", scratch.path().join("no-plugins"));
         if variable("GIT_ALLOW_PROTOCOL").is_none() {

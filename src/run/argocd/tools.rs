@@ -14,9 +14,10 @@ const HELM_FOLDERS: [(&str, &str); 3] = [
 ];
 
 /// The program, told where it may write, and with the copy's path kept out of messages: it is another one each time.
-pub(super) fn program(name: &str, request: &Request, scratch: &Scratch) -> Program {
-    let mut program = Program::new(name)
+pub(super) fn program(name: &str, words: &[&str], request: &Request, scratch: &Scratch) -> Program {
+    let mut program = Program::new(name, words)
         .hide(format!("{}/", request.checkout.root.display()), "")
+        .hide(request.checkout.root.display().to_string(), ".")
         .hide(format!("{}/", scratch.path().display()), "");
     let home = variable("HOME");
     if !home.is_some_and(|home| is_writable(Path::new(&home))) {

@@ -30,7 +30,7 @@ fn chosen() {
     let options = json!([{"name": "options", "map": {"unsafe": "true", "rules.proxy-uid.replacement": "20000"}}]);
     assert!(out(options).contains("runAsUser: 20000"));
     let checked = bank(json!([{"name": "mode", "string": "check"}])).call("generate").prints(BANK);
-    checked.says("warning dns-policy: Deployment/ledger");
+    checked.says("error dns-policy: Deployment/ledger");
 }
 
 fn over() {

@@ -155,8 +155,8 @@ fn broken() {
     let template = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-x\n";
     for (text, says) in [
         (bad, "a/b.yaml:5:"),
-        (&second, "a/b.yaml:1"),
-        (&no_kind, "a/b.yaml:17:1: this is no Kubernetes resource: it has no `kind`"),
+        (&second, "a/b.yaml:21:11: not valid YAML"),
+        (&no_kind, "a/b.yaml:20:1: this is no Kubernetes resource: it has no `kind`"),
         (template, "a/b.yaml:4:"),
         ("apiVersion: v1\nmetadata: {name: a}\nspec: {kind: x}\n", "a/b.yaml:1:1: this is no Kubernetes resource"),
     ] {

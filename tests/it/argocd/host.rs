@@ -96,6 +96,11 @@ impl App {
         fs::read_to_string(self.log()).unwrap_or_default()
     }
 
+    /// Whether any program of the trial wrote something down.
+    pub(crate) fn logged_at_all(&self) -> bool {
+        self.log().exists()
+    }
+
     /// Runs `meshfix argocd` with this word, as Argo CD runs a command of its plugins.
     pub(crate) fn call(&self, word: &str) -> Answer {
         let mut command = self.world.command(&["argocd", word]);
