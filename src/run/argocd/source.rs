@@ -24,10 +24,10 @@ impl Source {
 
     /// As Argo CD finds it: a kustomization is one even beside a chart.
     pub(super) fn found(folder: &Path) -> Source {
-        let has = |name: &&str| folder.join(name).is_file();
-        if KUSTOMIZATIONS.iter().any(|name| has(&name)) {
+        let has = |name: &str| folder.join(name).is_file();
+        if KUSTOMIZATIONS.iter().any(|name| has(name)) {
             Source::Kustomize
-        } else if has(&CHART) {
+        } else if has(CHART) {
             Source::Helm
         } else {
             Source::Directory
