@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use super::parameters;
 use super::request::variable;
 use super::source::{CHART, KUSTOMIZATIONS};
 use crate::io::checkout::Checkout;
@@ -21,7 +22,7 @@ const VARIABLE: &str = "ARGOCD_ENV_MESHFIX";
 const MAX_SIZE: u64 = 1 << 20;
 
 /// The nearest word counts: that of the Application, of its chart or kustomization, or else a configuration at or above
-/// its folder.
+/// its folder, or parameters that no other plugin has. That an Application names its plugin, Argo CD tells nobody.
 pub(super) fn asks(checkout: &Checkout) -> bool {
     let said = variable(VARIABLE).map(|word| (VARIABLE.to_owned(), word)).or_else(|| annotated(&checkout.here));
     match said {
@@ -33,7 +34,10 @@ pub(super) fn asks(checkout: &Checkout) -> bool {
                 false
             }
         },
-        None => checkout.folders().any(|folder| folder.join(configuration::NAME).is_file()),
+        None => {
+            parameters::are_ours(&variable(parameters::VARIABLE).unwrap_or_default())
+                || checkout.folders().any(|folder| folder.join(configuration::NAME).is_file())
+        }
     }
 }
 

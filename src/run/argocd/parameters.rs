@@ -171,6 +171,17 @@ pub(super) const ALL: &[Parameter] = &[
     },
 ];
 
+/// Parameters by which an Application is known that can mean no other plugin. The others are words of many.
+const OURS_ALONE: [&str; 6] = ["rules", "ignore", "unsafe", "fail-on", "profile", "allow-empty"];
+
+/// Whether these parameters are for us, as far as their names tell.
+pub(super) fn are_ours(text: &str) -> bool {
+    let items: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
+    let names: Vec<&str> = items.iter().filter_map(|item| item.get("name")?.as_str()).collect();
+    names.iter().any(|name| OURS_ALONE.contains(name))
+        && names.iter().all(|name| ALL.iter().any(|parameter| parameter.name == *name))
+}
+
 /// The parameters that an Application sets.
 #[derive(Debug, Default)]
 pub(super) struct Parameters {

@@ -1,5 +1,8 @@
 //! What is ours, and which parameters there are.
 
+use std::fs;
+use std::path::Path;
+
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
@@ -45,6 +48,18 @@ fn words() {
     app("disabled").call("discover").prints("");
     app("off").call("discover").prints("").says("`enabled` or `disabled`, not `off`");
     App::at("apps/shop", &[]).with("ARGOCD_ENV_MESHFIX", "enabled").call("discover").prints("directory\n");
+    // Parameters that can mean no other plugin. The words of many plugins do not do, and one that is not ours undoes it.
+    for (names, word) in [
+        (&["unsafe", "values-files"][..], "directory\n"),
+        (&["rules"], "directory\n"),
+        (&["values-files", "helm-parameters"], ""),
+        (&["mode", "type"], ""),
+        (&["rules", "password-file"], ""),
+        (&[], ""),
+    ] {
+        let parameters = names.iter().map(|name| json!({"name": name})).collect();
+        App::at("apps/shop", &[]).parameters(Value::Array(parameters)).call("discover").prints(word);
+    }
 }
 
 fn never_an_error() {
@@ -117,6 +132,15 @@ fn announced() {
         (find(&kustomize, "unsafe")["string"].as_str(), find(&kustomize, "values-files")),
         (Some("false"), &Value::Null)
     );
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/argocd.md")).expect("the page");
+    for one in helm.iter().chain(&kustomize) {
+        let row = format!(
+            "| `{}` | {} |",
+            one["name"].as_str().expect("a name"),
+            one["collectionType"].as_str().unwrap_or("string")
+        );
+        assert!(page.contains(&row), "docs/argocd.md has no row `{row}`");
+    }
     // Each is one that `generate` takes.
     let names: Vec<Value> = helm.iter().chain(&kustomize).map(|one| json!({"name": one["name"]})).collect();
     let manifest = ("apps/shop/a.yaml", "kind: Namespace\nmetadata: {name: a}\n");
