@@ -175,6 +175,9 @@ pub enum Command {
     Fn(Filter),
     /// Print the fixes as patches for Flux, Argo CD, kustomize or kubectl
     Export(Export),
+    /// Be Argo CD's config management plugin; docs/argocd.md says how it is set up
+    #[command(subcommand)]
+    Argocd(Argocd),
     /// Print a script that completes words in a shell
     Completions {
         /// The shell
@@ -198,6 +201,24 @@ pub enum Command {
         #[command(flatten)]
         filter: Filter,
     },
+}
+
+/// What Argo CD asks its plugins. Each runs in the application's folder, and its input is the environment.
+#[derive(Debug, Subcommand)]
+pub enum Argocd {
+    /// Print what the application is made with (helm, kustomize or directory) where its repository asks for meshfix,
+    /// and nothing elsewhere
+    Discover,
+    /// Fetch the dependencies of a chart, where the repository does not hold them
+    Init,
+    /// Render the application, and print the fixed manifests
+    Generate {
+        /// How much is said.
+        #[command(flatten)]
+        talk: Talk,
+    },
+    /// Print the parameters that an Application can set, with what holds without them, as JSON
+    Parameters,
 }
 
 /// The flags of what stands in a pipe.

@@ -22,7 +22,7 @@ pub use keys::is_host;
 pub use places::{Places, below};
 pub use read::{API_VERSION, KIND, Problem, read, read_node, read_plugin, read_value};
 pub use schema::{schema, table};
-pub use strings::{Text, read_strings};
+pub use strings::{Text, read_over, read_strings};
 
 /// The word for no rule at all, in place of a list of rules.
 pub const NONE: &str = "none";

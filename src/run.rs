@@ -1,5 +1,6 @@
 //! A whole command: reads, runs the engine, writes, reports. The exit codes are decided here.
 
+mod argocd;
 mod choices;
 mod completions;
 mod console;
@@ -43,6 +44,7 @@ pub fn run(cli: &Cli) -> u8 {
         },
         Some(Command::KustomizePlugin { configuration, filter }) => function::plugin(configuration, filter),
         Some(Command::Export(arguments)) => export::run(arguments),
+        Some(Command::Argocd(command)) => argocd::run(command),
         Some(Command::Rules) => {
             let layout = console::layout(Color::Auto, Some(io::stdout()));
             print(&report::explain::list(&all_rules(cli), layout))

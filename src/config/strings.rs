@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Config;
 use super::key::{Is, Key};
 use super::keys::SPEC;
-use super::read::{API_VERSION, KIND, Problem, read_value};
+use super::read::{API_VERSION, KIND, Problem, read, read_value};
 use super::rule_keys::RULES;
 use crate::yaml;
 
@@ -29,7 +29,24 @@ pub enum Text {
 /// # Errors
 /// Everything that is wrong; none of it has a place.
 pub fn read_strings(values: &BTreeMap<String, Text>, rules: &[&str]) -> Result<Config, Vec<Problem>> {
-    let mut spec = json!({});
+    read_joined(json!({}), values, rules)
+}
+
+/// Reads the text of a `meshfix.yaml` with values put over it, key by key: mappings are joined, all else is replaced.
+///
+/// # Errors
+/// Everything that is wrong with the text, with its place; or else with the values, which have none.
+pub fn read_over(text: &str, values: &BTreeMap<String, Text>, rules: &[&str]) -> Result<Config, Vec<Problem>> {
+    let config = read(text, rules)?;
+    if values.is_empty() {
+        return Ok(config);
+    }
+    let mut value = structured(&Text::One(text.to_owned()));
+    let spec = value.get_mut("spec").map(Value::take).filter(Value::is_object);
+    read_joined(spec.unwrap_or_else(|| json!({})), values, rules)
+}
+
+fn read_joined(mut spec: Value, values: &BTreeMap<String, Text>, rules: &[&str]) -> Result<Config, Vec<Problem>> {
     for (key, text) in values {
         let path: Vec<&str> = key.split('.').collect();
         let value = typed(SPEC, &path, text);
@@ -177,6 +194,23 @@ mod tests {
         assert_eq!(config.options.proxy_uid.replacement, 20000);
         assert_eq!(config.options.clusters["prod"], "clusters/prod");
         assert_eq!(config.options.pod_cidrs.len(), 1);
+    }
+
+    #[test]
+    fn values_go_over_a_text_key_by_key() {
+        let text = "apiVersion: meshfix.dev/v1alpha1\nkind: MeshFix\nspec:\n  select: [proxy-uid]\n  unsafe: true\n  rules:\n    dns-ndots: {explicit: true}\n    proxy-uid: {replacement: 20000}\n";
+        let over = |key: &str, value: &str| {
+            let values = [(key.to_owned(), Text::One(value.to_owned()))].into();
+            read_over(text, &values, &RULES)
+        };
+        let config = over("rules.proxy-uid.replacement", "30000").expect("a configuration");
+        assert_eq!((config.options.proxy_uid.replacement, config.options.dns_ndots.explicit), (30000, true));
+        let config = over("unsafe", "false").expect("a configuration");
+        assert_eq!((config.unsafe_fixes, config.select.as_slice()), (false, &["proxy-uid".to_owned()][..]));
+        assert_eq!(over("select", "dns-ndots").expect("a configuration").select, ["dns-ndots"]);
+        assert_eq!(over("unsafe", "no").expect_err("a problem")[0].at, None);
+        let place = read_over("kind: MeshFix\n", &BTreeMap::new(), &RULES).expect_err("a problem")[0].at;
+        assert!(place.is_some(), "the text's problems keep their places");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::checkout::Checkout;
 use super::files::{Reader, reason};
 use crate::config::Places;
 use crate::manifest::Kinds;
@@ -39,11 +40,29 @@ pub fn read(named: Option<&Path>, paths: &[PathBuf]) -> Result<Option<Configurat
         None => find(&here, paths.first().map_or(Path::new("."), PathBuf::as_path))?,
     };
     let Some(path) = found else { return Ok(None) };
-    let name = reader.name(&path);
-    let text = text(&path).map_err(|reason| format!("{name}: {reason}"))?;
+    open(&path, reader.name(&path)).map(Some)
+}
+
+/// Reads the `meshfix.yaml` nearest to the application's folder in a copy of its repository.
+///
+/// # Errors
+/// When it is there and can't be read.
+pub fn of_checkout(checkout: &Checkout) -> Result<Option<Configuration>, String> {
+    match nearest(checkout.folders(), Some(&checkout.root)) {
+        Ok(Some(path)) => open(&path, checkout.name(&path)).map(Some),
+        Ok(None) => Ok(None),
+        Err(link) => {
+            let name = checkout.name(&link);
+            Err(format!("{name}: it is a symbolic link that leads out of the repository; put the file itself there"))
+        }
+    }
+}
+
+fn open(path: &Path, name: String) -> Result<Configuration, String> {
+    let text = text(path).map_err(|reason| format!("{name}: {reason}"))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = fs::canonicalize(folder).map_err(|error| format!("{name}: {}", reason(&error)))?;
-    Ok(Some(Configuration { name, text, folder }))
+    Ok(Configuration { name, text, folder })
 }
 
 /// Where the files below `paths` lie, seen from the configuration's folder, or else from the current one. A stream lies
@@ -95,20 +114,24 @@ fn find(here: &Path, path: &Path) -> Result<Option<PathBuf>, String> {
         Some(root) => start.ancestors().take_while(|folder| folder.starts_with(root)).collect(),
         None => vec![start, here],
     };
-    for folder in folders {
+    nearest(folders.into_iter(), root).map_err(|link| {
+        let name = Reader::new(Kinds::default(), 0).name(&link);
+        format!("{name}: it is a symbolic link that leads out; `--config` reads it all the same")
+    })
+}
+
+/// The first of the folders' configurations. What lies outside `root`, or else the folder itself, was not written for
+/// this repository, and messages quote what is read: such a link is given as the error.
+fn nearest<'f>(mut folders: impl Iterator<Item = &'f Path>, root: Option<&Path>) -> Result<Option<PathBuf>, PathBuf> {
+    let found = folders.find_map(|folder| {
         let file = folder.join(NAME);
-        let Ok(real) = fs::canonicalize(&file) else { continue };
-        if !real.is_file() {
-            continue;
-        }
-        // What lies outside was not written for this repository, and messages quote what is read.
-        if !real.starts_with(root.unwrap_or(folder)) {
-            let name = Reader::new(Kinds::default(), 0).name(&file);
-            return Err(format!("{name}: it is a symbolic link that leads out; `--config` reads it all the same"));
-        }
-        return Ok(Some(file));
+        let real = fs::canonicalize(&file).ok().filter(|real| real.is_file())?;
+        Some((real.starts_with(root.unwrap_or(folder)), file))
+    });
+    match found {
+        Some((false, file)) => Err(file),
+        found => Ok(found.map(|(_, file)| file)),
     }
-    Ok(None)
 }
 
 fn text(path: &Path) -> Result<String, String> {

@@ -215,7 +215,8 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
     text[..end].to_lowercase()
 }
 
-fn encoding(bytes: &[u8], at: usize) -> String {
+/// Why bytes are no text that is read.
+pub(super) fn encoding(bytes: &[u8], at: usize) -> String {
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16; save it as UTF-8".to_owned(),
         [0, _, 0, ..] | [_, 0, _, 0, ..] => "it is UTF-16 or UTF-32; save it as UTF-8".to_owned(),

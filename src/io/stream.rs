@@ -48,8 +48,13 @@ pub fn text() -> Result<String, Error> {
 
 /// What a stream holds of these kinds; `None` when it holds nothing for us.
 pub fn source(kinds: &Kinds, text: &str) -> Option<SourceFile> {
-    let is_worth_reading = kinds.is_worth_reading(NAME, text);
-    let source = is_worth_reading.then(|| kinds.read(NAME.to_owned(), text.into(), None)).flatten();
+    named(NAME, kinds, text)
+}
+
+/// The same for what a program printed, with a name that says which.
+pub fn named(name: &str, kinds: &Kinds, text: &str) -> Option<SourceFile> {
+    let is_worth_reading = kinds.is_worth_reading(name, text);
+    let source = is_worth_reading.then(|| kinds.read(name.to_owned(), text.into(), None)).flatten();
     source.map(SourceFile::rendered)
 }
 

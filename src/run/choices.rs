@@ -59,7 +59,11 @@ impl Choices {
         Ok(Choices { configuration: Some(name.to_owned()), ..choices })
     }
 
-    fn with(
+    /// Takes a configuration, and puts the flags over it; `file` is where it was read.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the flags.
+    pub(super) fn with(
         config: Config,
         file: Option<&Configuration>,
         choice: &Choice,

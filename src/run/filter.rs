@@ -19,7 +19,7 @@ pub(super) fn run(choices: &Choices, reporting: &Reporting, talk: &Talk, text: S
         console.say(&choices.told());
     }
     let source = stream::source(&Kinds::of(&choices.options), &text);
-    let outcome = match fix(source, choices, &console) {
+    let outcome = match fix(source.into_iter().collect(), choices, &console) {
         Ok(outcome) => outcome,
         Err(code) => return code,
     };
@@ -40,8 +40,8 @@ pub(super) fn run(choices: &Choices, reporting: &Reporting, talk: &Talk, text: S
 }
 
 /// What comes of what was read; a defect is told, and nothing is printed then.
-pub(super) fn fix(source: Option<SourceFile>, choices: &Choices, console: &Console<'_>) -> Result<Outcome, u8> {
-    let outcome = engine::run(source.into_iter().collect(), &choices.settings());
+pub(super) fn fix(files: Vec<SourceFile>, choices: &Choices, console: &Console<'_>) -> Result<Outcome, u8> {
+    let outcome = engine::run(files, &choices.settings());
     if outcome.internal.is_empty() {
         return Ok(outcome);
     }

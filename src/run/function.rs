@@ -41,7 +41,7 @@ pub(super) fn run(flags: &Filter, text: &str) -> u8 {
     if talk.verbose {
         console.say(&choices.told());
     }
-    let outcome = match fix(Some(list.source), &choices, &console) {
+    let outcome = match fix(vec![list.source], &choices, &console) {
         Ok(outcome) => outcome,
         Err(code) => return code,
     };

@@ -25,7 +25,7 @@ pub use proof::{Disproof, Proven, prove, prove_new};
 pub use refusal::{Denial, Refusal};
 pub use render::Rendering;
 pub use splice::{Embedded, Segment, SegmentKind};
-pub use stream::{Slices, append_document, insert_document, line_ending, remove_document, slices};
+pub use stream::{Slices, append_document, insert_document, join, line_ending, remove_document, slices};
 pub use tree::{Document, Kind, Node, Via};
 pub use value::{ValueError, value};
 

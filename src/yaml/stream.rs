@@ -106,6 +106,40 @@ pub fn append_document(text: &str, document: &str) -> EditSet {
     edits
 }
 
+/// The texts as one stream. Each document keeps its value: what a text means by ending without a line feed is told to
+/// stay so.
+pub fn join<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+    let mut all = String::new();
+    for text in texts {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if text.trim().is_empty() {
+            continue;
+        }
+        // What starts with `{` is JSON to many readers, and so is all that follows.
+        let is_json = text.trim_start().starts_with(['{', '[']);
+        if (!all.is_empty() || is_json) && !text.starts_with("---") {
+            all.push_str("---\n");
+        }
+        match last_block_scalar(text).filter(|_| !text.ends_with('\n')) {
+            Some(scalar) if scalar.line_feeds == 0 => {
+                let plain = text[scalar.header.clone()].chars().filter(|c| !matches!(c, '-' | '+'));
+                all.push_str(&text[..scalar.header.start]);
+                all.extend(plain.chain(['-']));
+                all.push_str(&text[scalar.header.end..]);
+                all.push('\n');
+            }
+            // Its last line holds only blanks: what ends that line would be a line feed more.
+            Some(_) => all.push_str(text.trim_end_matches([' ', '\t'])),
+            None if text.ends_with('\n') => all.push_str(text),
+            None => {
+                all.push_str(text);
+                all.push('\n');
+            }
+        }
+    }
+    all
+}
+
 /// A block scalar at the end of a text.
 struct LastBlockScalar {
     /// `|` or `>` with its indicators.

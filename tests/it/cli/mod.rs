@@ -13,7 +13,7 @@ mod ignores;
 mod json;
 mod law;
 mod links;
-mod manifests;
+pub(crate) mod manifests;
 mod manual;
 mod pager;
 mod progress;

@@ -1,0 +1,134 @@
+//! The manifests of an application, fixed: all of them, or an error.
+
+use super::request::Request;
+use super::source::Source;
+use super::{Stop, helm, kept, kustomize};
+use crate::cli::{Reporting, Talk};
+use crate::config::Mode;
+use crate::engine::Outcome;
+use crate::io::files::reason;
+use crate::io::{directory, stream};
+use crate::manifest::{Kinds, SourceFile};
+use crate::report::View;
+use crate::run::choices::Choices;
+use crate::run::console::Console;
+use crate::run::filter::{exit_code, fix, fixed, which};
+use crate::run::{FOUND, left_over};
+use crate::yaml;
+
+/// What an application is made of, before anything is fixed.
+struct Rendered {
+    /// Names and texts.
+    texts: Vec<(String, String)>,
+    /// Files that hold no manifest, with the reason.
+    skipped: Vec<(String, String)>,
+}
+
+/// Renders the application, fixes it, prints it, and gives the exit code.
+pub(super) fn generate(request: &Request, talk: &Talk) -> Result<u8, Stop> {
+    let source = request.source();
+    let choices = request.choices(source)?;
+    let console = Console { talk };
+    if talk.verbose {
+        console.say(&choices.told());
+    }
+    let rendered = render(request, source)?;
+    if !rendered.texts.iter().any(|(_, text)| holds_something(text)) && !request.parameters.flag("allow-empty") {
+        return Err(empty(source).into());
+    }
+    let kinds = Kinds::of(&choices.options);
+    let read = |(name, text): &(String, String)| match source {
+        Source::Directory if !kinds.is_worth_reading(name, text) => None,
+        Source::Directory => kinds.read(name.clone(), text.as_str().into(), None),
+        Source::Helm | Source::Kustomize => stream::named(name, &kinds, text),
+    };
+    let sources: Vec<Option<SourceFile>> = rendered.texts.iter().map(read).collect();
+    let outcome = fix(sources.iter().flatten().cloned().collect(), &choices, &console).map_err(told)?;
+    let answer = answer(&rendered, &sources, &outcome, choices.mode, source);
+    kept::check(&outcome)?;
+    if let Err(error) = stream::write(answer.as_bytes()) {
+        return Err(format!("standard output: {}", reason(&error)).into());
+    }
+    tell(&console, &choices, &outcome, &rendered.skipped);
+    Ok(exit_code(&choices, &Reporting::default(), &outcome))
+}
+
+fn told(code: u8) -> Stop {
+    Stop { code, problems: Vec::new() }
+}
+
+fn render(request: &Request, source: Source) -> Result<Rendered, Stop> {
+    let printed = |name: &str, text| Rendered { texts: vec![(name.to_owned(), text)], skipped: Vec::new() };
+    Ok(match source {
+        Source::Helm => printed("helm template", helm::template(request)?),
+        Source::Kustomize => printed("kustomize build", kustomize::build(request)?),
+        Source::Directory => {
+            let directory::Directory { files, skipped } = directory::read(&request.checkout)?;
+            Rendered { texts: files, skipped }
+        }
+    })
+}
+
+/// True for a text with more than comments, markers and nulls: Argo CD takes the others for no resource at all.
+fn holds_something(text: &str) -> bool {
+    text.trim_start_matches('\u{feff}').lines().any(|line| {
+        let line = line.strip_prefix("---").unwrap_or(line).trim();
+        !line.is_empty() && !line.starts_with('#') && !["...", "null", "~"].contains(&line)
+    })
+}
+
+fn empty(source: Source) -> String {
+    let what = match source {
+        Source::Helm => "`helm template` printed no manifest: look at the chart's conditions and values",
+        Source::Kustomize => "`kustomize build` printed no manifest: look at `resources` of the kustomization",
+        Source::Directory => "there is no manifest in this folder: look at `path` of the Application",
+    };
+    format!(
+        "{what}; Argo CD would delete all resources of the application, so this is an error unless the parameter \
+         `allow-empty` is \"true\""
+    )
+}
+
+/// The whole output: every text that was rendered, fixed where something was to fix, and behind them what is new.
+fn answer(
+    rendered: &Rendered,
+    sources: &[Option<SourceFile>],
+    outcome: &Outcome,
+    mode: Mode,
+    source: Source,
+) -> String {
+    if source != Source::Directory {
+        let original = rendered.texts.first().map_or("", |(_, text)| text);
+        return fixed(outcome, mode).unwrap_or(original).to_owned();
+    }
+    let mut after: Vec<Option<&str>> = vec![None; outcome.files.len()];
+    for changed in outcome.changed.iter().filter(|_| mode == Mode::Fix) {
+        after[changed.file.0 as usize] = Some(&changed.after);
+    }
+    let read = sources.iter().flatten().count();
+    let mut changed = after[..read].iter();
+    let mut texts: Vec<&str> = Vec::with_capacity(rendered.texts.len());
+    for ((_, text), source) in rendered.texts.iter().zip(sources) {
+        let fixed = source.as_ref().and_then(|_| changed.next().copied().flatten());
+        texts.push(fixed.unwrap_or(text));
+    }
+    texts.extend(after[read..].iter().flatten());
+    yaml::join(texts)
+}
+
+/// What is left, for the log of the sidecar; where it fails the request, for the user.
+fn tell(console: &Console<'_>, choices: &Choices, outcome: &Outcome, skipped: &[(String, String)]) {
+    let view = View::new(outcome, choices.mode == Mode::Fix);
+    left_over::lines(console, &view, which(choices));
+    left_over::remarks(console, &view, skipped);
+    left_over::summary(console, &view, false);
+    if exit_code(choices, &Reporting::default(), outcome) == FOUND
+        && let Some(level) = choices.fail_on
+    {
+        console.error(&format!(
+            "findings of level {} or worse are left, and `fail-on` lets none of them pass; fix them in the repository, \
+             or ignore them there with a reason",
+            level.name()
+        ));
+    }
+}
