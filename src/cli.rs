@@ -1,5 +1,6 @@
 //! The command line as data. What the flags do is not known here.
 
+pub mod help;
 mod outputs;
 
 use std::ffi::OsString;
@@ -21,18 +22,7 @@ pub use outputs::{Format, Output, Outputs};
     subcommand_precedence_over_arg = true,
     max_term_width = 100
 )]
-#[command(after_help = "\
-Examples:
-  meshfix .                        show what can be fixed safely, and what is left
-  meshfix --unsafe deploy/         also show fixes that need a person's judgement
-  meshfix --write deploy/          fix the files
-  helm template shop | meshfix -   fix a rendered stream
-  meshfix explain host-network     why a rule exists, and what its fix does
-
-A file meshfix.yaml gives options for all runs in its folder; flags win. docs/configuration.md lists them.
-
-Exit codes: 0 nothing to do, 1 something would change or a finding stays open, 2 bad usage or
-input, 70 a defect of meshfix. With `-` and as a function or plugin: 0 whenever the output is complete.")]
+#[command(after_help = help::behind(false), after_long_help = help::behind(true))]
 pub struct Cli {
     /// Files and folders to read, or `-` for a stream on standard input
     #[arg(value_name = "PATH")]
@@ -55,6 +45,9 @@ pub struct Cli {
     /// How much is said.
     #[command(flatten)]
     pub talk: Talk,
+    /// What a terminal shows beside the result.
+    #[command(flatten)]
+    pub showing: Showing,
     /// Other things than fixing files.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -129,6 +122,17 @@ pub struct Talk {
     pub verbose: bool,
 }
 
+/// What a terminal shows beside the result.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Showing {
+    /// Print a diff at once, also on a terminal
+    #[arg(long, hide_short_help = true)]
+    pub no_pager: bool,
+    /// Never show how far a long run is; a terminal sees it after half a second
+    #[arg(long, hide_short_help = true)]
+    pub no_progress: bool,
+}
+
 /// A cluster's name and folder.
 fn cluster(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
@@ -144,11 +148,31 @@ pub enum Command {
     Explain {
         /// The rule's name
         rule: String,
+        /// Colours: on a terminal only, always or never
+        #[arg(long, value_name = "WHEN", default_value = "auto")]
+        color: Color,
+        /// Print the page at once, also on a terminal
+        #[arg(long)]
+        no_pager: bool,
     },
     /// List the rules
     Rules,
     /// Be a KRM function: a ResourceList on standard input, the fixed one with results on standard output
     Fn(Filter),
+    /// Print a script that completes words in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, for `man -l -`
+    Man,
+    /// Answer kubectl, which completes the words of its plugins by a program of their own
+    #[command(hide = true)]
+    CompleteKubectl {
+        /// The words so far; the last one is to be completed
+        #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+        words: Vec<String>,
+    },
     /// Be kustomize's legacy plugin, which is called by its own name
     #[command(hide = true, name = PLUGIN)]
     KustomizePlugin {
@@ -246,7 +270,7 @@ impl From<LevelName> for crate::config::Level {
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 pub enum Color {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal, unless the environment says otherwise.
     #[default]
     Auto,
     /// Always.

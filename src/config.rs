@@ -24,6 +24,9 @@ pub use read::{API_VERSION, KIND, Problem, read, read_node, read_plugin, read_va
 pub use schema::{schema, table};
 pub use strings::{Text, read_strings};
 
+/// The word for no rule at all, in place of a list of rules.
+pub const NONE: &str = "none";
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -96,7 +99,7 @@ pub enum NativeSidecars {
 pub struct Config {
     /// The options of the run and of its rules.
     pub options: Options,
-    /// The rules that are run; all where there is none.
+    /// The rules that are run, or [`NONE`]; all where the list is empty.
     pub select: Vec<String>,
     /// Rules that are not run.
     pub ignore: Vec<String>,

@@ -128,7 +128,10 @@ impl Change {
     ) -> Result<(), String> {
         let Some(root) = inventory.root(beside) else { return Err("its resource is gone".to_owned()) };
         let creation = match inventory.carrier(beside, file_name)? {
-            Carrier::List { list, annotations } => {
+            Carrier::List { list, annotations, entries } => {
+                for (kustomization, entry) in entries {
+                    self.push_once(kustomization, "resources", entry);
+                }
                 let is_in_file = |(_, op): &&(NodeId, Op)| match op {
                     Op::Push { value, .. } => annotations
                         .first()

@@ -1,17 +1,21 @@
 //! A whole command: reads, runs the engine, writes, reports. The exit codes are decided here.
 
 mod choices;
+mod completions;
 mod console;
 mod filter;
 mod function;
 mod job_summary;
 mod left_over;
+mod manual;
+mod pager;
+mod progress;
 mod tree;
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Cli, Command, Filter, Format};
+use crate::cli::{Cli, Color, Command, Filter, Format};
 use crate::io::resource_list;
 use crate::report::{self, View};
 use crate::rule::Transform;
@@ -37,8 +41,14 @@ pub fn run(cli: &Cli) -> u8 {
             Err(code) => code,
         },
         Some(Command::KustomizePlugin { configuration, filter }) => function::plugin(configuration, filter),
-        Some(Command::Rules) => print(&report::explain::list(&all_rules(cli))),
-        Some(Command::Explain { rule }) => explain(rule, &all_rules(cli)),
+        Some(Command::Rules) => {
+            let layout = console::layout(Color::Auto, Some(io::stdout()));
+            print(&report::explain::list(&all_rules(cli), layout))
+        }
+        Some(Command::Explain { rule, color, no_pager }) => explain(rule, &all_rules(cli), *color, *no_pager),
+        Some(Command::Completions { shell }) => deliver(&completions::script(*shell, &all_rules(cli))),
+        Some(Command::Man) => manual::page().map_or(INTERNAL, |page| deliver(&page)),
+        Some(Command::CompleteKubectl { words }) => print(&completions::for_kubectl(words, &all_rules(cli))),
     }
 }
 
@@ -48,11 +58,14 @@ fn all_rules(cli: &Cli) -> Vec<&'static dyn Transform> {
     choices.map_or_else(|_| transforms::ALL.to_vec(), |choices| choices.all)
 }
 
-fn explain(name: &str, all: &[&'static dyn Transform]) -> u8 {
-    match all.iter().find(|rule| rule.meta().name == name) {
-        Some(rule) => print(&report::explain::page(rule.meta())),
-        None => fail(&unknown_rule(name, all)),
+fn explain(name: &str, all: &[&'static dyn Transform], color: Color, no_pager: bool) -> u8 {
+    let Some(rule) = all.iter().find(|rule| rule.meta().name == name) else { return fail(&unknown_rule(name, all)) };
+    let page = report::explain::page(rule.meta());
+    let page = report::prose::shown(&page, console::layout(color, Some(io::stdout())));
+    if no_pager {
+        return print(&page);
     }
+    pager::print(&page).map_or_else(|problem| fail(&problem), |()| CLEAN)
 }
 
 fn unknown_rule(name: &str, all: &[&'static dyn Transform]) -> String {
@@ -116,7 +129,11 @@ fn report(view: &View<'_>, format: Format, skipped: &[(String, String)]) -> Stri
 }
 
 fn print(text: &str) -> u8 {
-    console::deliver(None, text.as_bytes()).map_or_else(|problem| fail(&problem), |()| CLEAN)
+    deliver(text.as_bytes())
+}
+
+fn deliver(bytes: &[u8]) -> u8 {
+    console::deliver(None, bytes).map_or_else(|problem| fail(&problem), |()| CLEAN)
 }
 
 fn fail(problem: &str) -> u8 {

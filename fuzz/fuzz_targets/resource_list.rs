@@ -54,14 +54,7 @@ fn through(name: &str, text: &str) -> bool {
 fn run(name: &str, text: &str) -> Option<Outcome> {
     let source = SourceFile::read(name.to_owned(), text.into(), None)?;
     let options = Options::default();
-    let settings = Settings {
-        rules: transforms::ALL.to_vec(),
-        options: &options,
-        unsafe_fixes: true,
-        baseline: None,
-        can_not_create: &|_| None,
-        sabotage: false,
-    };
+    let settings = Settings { unsafe_fixes: true, ..Settings::new(transforms::ALL.to_vec(), &options) };
     let outcome = engine::run(vec![source], &settings);
     assert!(outcome.internal.is_empty(), "{:?}\n{text:?}", outcome.internal);
     assert!(outcome.fighting.is_empty(), "{:?} undo each other\n{text:?}", outcome.fighting);

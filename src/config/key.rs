@@ -40,6 +40,8 @@ pub(super) enum Is<T: 'static> {
     Version(fn(&mut T, Version)),
     /// Names of rules, the user's own included.
     Rules(fn(&mut T, Vec<String>)),
+    /// The same, or the word for no rule at all.
+    Selection(fn(&mut T, Vec<String>)),
     /// Folders by name.
     Folders(fn(&mut T, BTreeMap<String, String>)),
     /// A port for a port.

@@ -126,9 +126,9 @@ pub(super) const SPEC: &[Key<Config>] = &[
     },
     Key {
         name: "select",
-        is: Is::Rules(|config, rules| config.select = rules),
+        is: Is::Selection(|config, rules| config.select = rules),
         without: Unset("all rules"),
-        help: "only these rules; `--select` replaces this and `ignore`",
+        help: "only these rules, or `[none]`; `--select` replaces this and `ignore`",
     },
     Key {
         name: "ignore",

@@ -126,7 +126,7 @@ impl<T> Is<T> {
             Is::Text(texts, _) => texts.what.to_owned(),
             Is::TextList(texts, _) => format!("list; each {}", texts.what),
             Is::Version(_) => "a version like `\"1.30\"`".to_owned(),
-            Is::Rules(_) => "list of rules".to_owned(),
+            Is::Rules(_) | Is::Selection(_) => "list of rules".to_owned(),
             Is::Folders(_) => "folders by name, each below that of the configuration".to_owned(),
             Is::PortMap(_) => "a port for each port".to_owned(),
             Is::TextMap(names, texts, _) => format!("by {}: {}", names.what, texts.what),
@@ -157,7 +157,8 @@ impl<T> Is<T> {
             Is::Text(texts, _) => text(texts),
             Is::TextList(texts, _) => json!({"type": "array", "items": text(texts)}),
             Is::Version(_) => json!({"type": "string", "pattern": VERSION}),
-            Is::Rules(_) => {
+            // `none` is written as a rule's name is.
+            Is::Rules(_) | Is::Selection(_) => {
                 let own = json!({"type": "string", "pattern": RULE_NAME.pattern});
                 json!({"type": "array", "items": {"anyOf": [{"enum": known.rules}, own]}})
             }

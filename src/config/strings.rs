@@ -76,7 +76,7 @@ fn scalar<T>(is: &Is<T>, text: &Text) -> Value {
         },
         Is::Number(..) => number(text),
         Is::NumberList(..) => list(text, |item| number(&Text::One(item.to_owned()))),
-        Is::TextList(..) | Is::Rules(_) => list(text, |item| item.into()),
+        Is::TextList(..) | Is::Rules(_) | Is::Selection(_) => list(text, |item| item.into()),
         Is::Word(_) | Is::Text(..) | Is::Version(_) => plain(text),
         _ => structured(text),
     }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use json_patch::{Patch, PatchOperation};
 use serde_json::Value;
 
-use super::Version;
 use super::key::{Is, Numbers, Texts, Word};
 use super::keys::{LABEL_VALUE, is_inside};
 use super::read::{Reader, describe, hint};
+use super::{NONE, Version};
 use crate::spelling::nearest;
 
 impl<T> Is<T> {
@@ -46,6 +46,10 @@ impl<T> Is<T> {
                 }
             }
             Is::Rules(set) => set(into, items(reader, "names of rules", value, rule)),
+            Is::Selection(set) => match value.as_array().map(Vec::as_slice) {
+                Some([none]) if none == NONE => set(into, vec![NONE.to_owned()]),
+                _ => set(into, items(reader, "names of rules", value, rule)),
+            },
             Is::Folders(set) => set(into, entries(reader, value, folder)),
             Is::PortMap(set) => set(into, port_map(reader, value)),
             Is::TextMap(names, texts, set) => {

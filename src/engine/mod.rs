@@ -43,11 +43,49 @@ pub struct Settings<'a> {
     pub baseline: Option<&'a Baseline>,
     /// Why no file of this name can be made, if so; asked for names that are none of the input's.
     pub can_not_create: &'a dyn Fn(&str) -> Option<String>,
+    /// Is told how far the run is.
+    pub watch: &'a dyn Fn(Progress),
     /// Spoils every rendering, so that a test sees the proof catch it.
     pub sabotage: bool,
 }
 
-impl Settings<'_> {
+/// How far a run is, for those who wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The rules look at all files, in this pass, from 1.
+    Looking {
+        /// The pass.
+        pass: usize,
+        /// Rules that have looked.
+        done: usize,
+        /// All rules.
+        of: usize,
+    },
+    /// The changes of this pass are proven.
+    Proving {
+        /// The pass.
+        pass: usize,
+        /// Files that are proven.
+        done: usize,
+        /// All files that this pass changes.
+        of: usize,
+    },
+}
+
+impl<'a> Settings<'a> {
+    /// These rules with these options: safe fixes only, no baseline, every name free for a new file, nobody who watches.
+    pub fn new(rules: Vec<&'a dyn Transform>, options: &'a Options) -> Self {
+        Settings {
+            rules,
+            options,
+            unsafe_fixes: false,
+            baseline: None,
+            can_not_create: &|_| None,
+            watch: &|_| {},
+            sabotage: false,
+        }
+    }
+
     /// What the rule of this name says of itself, if it runs.
     pub(crate) fn rule(&self, name: &str) -> Option<&Meta> {
         self.rules.iter().map(|rule| rule.meta()).find(|meta| meta.name == name)
@@ -142,7 +180,9 @@ impl Run<'_> {
         let inventory = Inventory::new(files, settings.options);
         let cx = Context { inventory: &inventory, options: settings.options };
         let mut findings = Vec::new();
-        for rule in &settings.rules {
+        let of = settings.rules.len();
+        for (done, rule) in settings.rules.iter().enumerate() {
+            (settings.watch)(Progress::Looking { pass: pass + 1, done, of });
             rule.check(&cx, &mut findings);
         }
         if pass == 0 && !settings.rules.is_empty() {

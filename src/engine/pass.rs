@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::admission::{Admission, Admissions, Admitted};
-use super::{Run, Step, Tracked};
+use super::{Progress, Run, Step, Tracked};
 use crate::manifest::{NodeId, SourceFile, State};
 use crate::rule::Finding;
 use crate::text::{Edit, EditSet, FileId, Span};
@@ -70,7 +70,9 @@ impl Run<'_> {
             }
         }
         let mut next: BTreeMap<FileId, Next> = BTreeMap::new();
-        for (file, renderings) in renderings {
+        let of = renderings.len();
+        for (done, (file, renderings)) in renderings.into_iter().enumerate() {
+            (self.settings.watch)(Progress::Proving { pass: pass + 1, done, of });
             match self.prove(file, &all[file.0 as usize], renderings) {
                 Ok(proven) => {
                     next.insert(file, proven);

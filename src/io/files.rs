@@ -37,8 +37,19 @@ pub(super) enum Read {
 /// Reads all manifests of these kinds under `paths`: named files whatever they are called, folders like `git`
 /// sees them.
 pub fn read(paths: &[PathBuf], kinds: Kinds, threads: usize, max_file_size: u64) -> Workspace {
+    read_watched(paths, kinds, threads, max_file_size, &|| {})
+}
+
+/// The same; `watch` is called for each file that was looked at, from several threads.
+pub fn read_watched(
+    paths: &[PathBuf],
+    kinds: Kinds,
+    threads: usize,
+    max_file_size: u64,
+    watch: &(dyn Fn() + Sync),
+) -> Workspace {
     let reader = Reader::new(kinds, max_file_size);
-    let mut reads = walk::walk(paths, threads, &reader);
+    let mut reads = walk::walk(paths, threads, &reader, watch);
     reads.sort_by(|a, b| name(a).cmp(name(b)));
     let mut workspace = Workspace::default();
     let mut seen = std::collections::HashSet::new();

@@ -16,7 +16,7 @@ pub(super) struct Entry {
 }
 
 /// Reads everything under `paths`, in no particular order.
-pub(super) fn walk(paths: &[PathBuf], threads: usize, reader: &Reader) -> Vec<Read> {
+pub(super) fn walk(paths: &[PathBuf], threads: usize, reader: &Reader, watch: &(dyn Fn() + Sync)) -> Vec<Read> {
     let roots: Vec<PathBuf> = paths.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
     let mut reads = Vec::new();
     let mut folders: Vec<PathBuf> = Vec::new();
@@ -35,6 +35,7 @@ pub(super) fn walk(paths: &[PathBuf], threads: usize, reader: &Reader) -> Vec<Re
                     reader.direct(path)
                 };
                 reads.push(reader.read(&Entry { path: target, named: true }, &mut buffer));
+                watch();
             }
             Err(error) => reads.push(Read::Skipped { name: reader.name(path), reason: reason(&error), named: true }),
         }
@@ -47,7 +48,7 @@ pub(super) fn walk(paths: &[PathBuf], threads: usize, reader: &Reader) -> Vec<Re
     builder.threads(threads);
     let all = Mutex::new(reads);
     builder.build_parallel().run(|| {
-        let mut worker = Worker { reader, roots: &roots, all: &all, own: Vec::new(), buffer: Vec::new() };
+        let mut worker = Worker { reader, roots: &roots, watch, all: &all, own: Vec::new(), buffer: Vec::new() };
         Box::new(move |entry| {
             worker.visit(entry);
             WalkState::Continue
@@ -60,6 +61,7 @@ pub(super) fn walk(paths: &[PathBuf], threads: usize, reader: &Reader) -> Vec<Re
 struct Worker<'a> {
     reader: &'a Reader,
     roots: &'a [PathBuf],
+    watch: &'a (dyn Fn() + Sync),
     all: &'a Mutex<Vec<Read>>,
     own: Vec<Read>,
     buffer: Vec<u8>,
@@ -84,6 +86,7 @@ impl Worker<'_> {
         } else {
             self.reader.read(&Entry { path, named: false }, &mut self.buffer)
         };
+        (self.watch)();
         if !matches!(read, Read::Nothing) {
             self.own.push(read);
         }

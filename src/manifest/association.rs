@@ -3,7 +3,6 @@
 use super::field::Field;
 use super::inventory::Inventory;
 use super::resource::ResourceId;
-use super::source::SourceFile;
 use super::workload::Workload;
 use crate::config::{Options, below};
 
@@ -175,12 +174,18 @@ impl Inventory<'_> {
     /// True when both lie in one folder that the configuration declares as an app or a cluster, or are deployed from
     /// it, or when neither is in any.
     fn share_a_declared_folder(&self, one: ResourceId, other: ResourceId) -> bool {
-        if self.declared.is_empty() {
+        let options = self.options();
+        if options.apps.is_empty() && options.clusters.is_empty() {
             return true;
         }
         let folders = |id: ResourceId| {
+            let resource = self.resource(id);
             let tops = self.placements(id).iter().filter_map(|placement| placement.kustomization);
-            tops.chain([self.resource(id).file]).filter_map(|file| self.declared[file.0 as usize])
+            let own = match &resource.path {
+                Some(path) => declared(path, options),
+                None => self.declared[resource.file.0 as usize],
+            };
+            tops.filter_map(|file| self.declared[file.0 as usize]).chain(own)
         };
         let neither = folders(one).next().is_none() && folders(other).next().is_none();
         neither || folders(one).any(|folder| folders(other).any(|there| folder == there))
@@ -206,19 +211,13 @@ impl Inventory<'_> {
     }
 }
 
-/// For each file the app or cluster whose folder is the smallest around it, as a number; empty where none is declared.
-pub(super) fn declared(files: &[SourceFile], options: &Options) -> Vec<Option<u32>> {
-    let folders: Vec<&str> = options.apps.values().chain(options.clusters.values()).map(String::as_str).collect();
-    if folders.is_empty() {
-        return Vec::new();
-    }
-    let smallest = |file: &SourceFile| {
-        let path = options.places.path(&file.name);
-        let around = folders.iter().filter(|folder| below(&path, folder).is_some());
-        let found = around.max_by_key(|folder| folder.len())?;
-        folders.iter().position(|folder| folder == found).map(|at| at as u32)
-    };
-    files.iter().map(smallest).collect()
+/// The app or cluster whose folder is the smallest around a file, as a number.
+pub(super) fn declared(file: &str, options: &Options) -> Option<u32> {
+    let folders = || options.apps.values().chain(options.clusters.values());
+    let path = options.places.path(file);
+    let around = folders().filter(|folder| below(&path, folder).is_some());
+    let found = around.max_by_key(|folder| folder.len())?;
+    folders().position(|folder| folder == found).map(|at| at as u32)
 }
 
 #[cfg(test)]

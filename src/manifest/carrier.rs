@@ -2,7 +2,8 @@
 
 use super::field::Field;
 use super::inventory::Inventory;
-use super::origin::{INDEXES, PATHS};
+use super::kustomize::join;
+use super::origin::{self, INDEXES, PATHS};
 use super::resource::ResourceId;
 use crate::text::FileId;
 
@@ -15,6 +16,8 @@ pub enum Carrier<'a> {
         list: Field<'a>,
         /// The annotations of the new item.
         annotations: Vec<(&'static str, String)>,
+        /// Kustomizations among the items that must name the new item's file, each with what is to stand there.
+        entries: Vec<(Field<'a>, String)>,
     },
     /// The stream that the other resource came in.
     Stream,
@@ -36,7 +39,9 @@ impl<'a> Inventory<'a> {
         let resource = self.resource(beside);
         let list = self.document_root(resource.file, resource.document);
         if let Some(list) = list.filter(|root| root.text_at(&["kind"]) == "ResourceList") {
-            return Ok(Carrier::List { list, annotations: self.item_annotations(list, beside, file_name) });
+            let annotations = self.item_annotations(list, beside, file_name);
+            let entries = self.entries_in_list(list, beside, file_name);
+            return Ok(Carrier::List { list, annotations, entries });
         }
         if self.is_rendered(beside) {
             return Ok(Carrier::Stream);
@@ -81,6 +86,30 @@ impl<'a> Inventory<'a> {
             }
         }
         Ok(entries)
+    }
+
+    /// The same for the items of a list: what kustomizations among them that name the file of another item must say.
+    fn entries_in_list(&self, list: Field<'a>, beside: ResourceId, file_name: &str) -> Vec<(Field<'a>, String)> {
+        if self.resource(beside).path.is_none() {
+            return Vec::new();
+        }
+        let own = self.path(beside);
+        let name = sibling(own, file_name);
+        let is_kustomization = |item: &Field<'a>| matches!(item.text_at(&["kind"]), "Kustomization" | "Component");
+        let mut entries = Vec::new();
+        for item in list.get("items").into_iter().flat_map(Field::items).filter(is_kustomization) {
+            let folder =
+                origin::path(*item).map(|path| path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned());
+            let Some(folder) = folder else { continue };
+            let written = item.get("resources").into_iter().flat_map(Field::items).filter_map(|entry| entry.text());
+            let written: Vec<&str> = written.collect();
+            if written.iter().any(|text| join(&folder, text) == name) {
+                continue;
+            }
+            let of_own = written.into_iter().find(|text| join(&folder, text) == own);
+            entries.extend(of_own.map(|text| (item, sibling(text, file_name))));
+        }
+        entries
     }
 
     /// The annotations of a new item of a ResourceList: a file beside that of another item, as far as that one says

@@ -69,8 +69,12 @@ impl<'a> Inventory<'a> {
         id: ResourceId,
         known: &mut BTreeMap<FileId, Option<&'a str>>,
     ) -> BTreeSet<(&'a str, Option<&str>)> {
-        let mut cluster = |file: FileId| *known.entry(file).or_insert_with(|| self.cluster_around(file));
-        let own = cluster(self.resource(id).file);
+        let mut cluster =
+            |file: FileId| *known.entry(file).or_insert_with(|| self.cluster_around(self.file_name(file)));
+        let own = match &self.resource(id).path {
+            Some(path) => self.cluster_around(path),
+            None => cluster(self.resource(id).file),
+        };
         let mut all = BTreeSet::new();
         for placement in self.placements(id) {
             let there = placement.kustomization.and_then(&mut cluster);
@@ -84,9 +88,9 @@ impl<'a> Inventory<'a> {
     }
 
     /// The cluster whose folder is the smallest around a file.
-    fn cluster_around(&self, file: FileId) -> Option<&'a str> {
+    fn cluster_around(&self, file: &str) -> Option<&'a str> {
         let options = self.options();
-        let path = options.places.path(self.file_name(file));
+        let path = options.places.path(file);
         let around = options.clusters.iter().filter(|(_, folder)| below(&path, folder).is_some());
         around.max_by_key(|(_, folder)| folder.len()).map(|(name, _)| name.as_str())
     }

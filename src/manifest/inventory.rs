@@ -107,7 +107,7 @@ impl<'a> Inventory<'a> {
             collect(root, &mut resources, 0);
             if root.text_at(&["kind"]) == "ResourceList" {
                 for item in &mut resources[from..] {
-                    item.folder = root.document().node(item.node, Via::Here).and_then(origin::folder);
+                    item.path = root.document().node(item.node, Via::Here).and_then(origin::path);
                 }
             }
         }
@@ -137,7 +137,7 @@ impl<'a> Inventory<'a> {
             by_kind: HashMap::new(),
             fragments: HashMap::new(),
             whole: HashMap::new(),
-            declared: declared(files, options),
+            declared: files.iter().map(|file| declared(&file.name, options)).collect(),
             partners: vec![OnceCell::new(); resources.len()],
             parts: vec![OnceCell::new(); resources.len()],
             kustomizations,
@@ -191,11 +191,20 @@ impl<'a> Inventory<'a> {
         self.files.get(file.0 as usize).map_or("", |file| file.name.as_str())
     }
 
-    /// The folder that a resource comes from, "" for the top: its file's, or what the item of a ResourceList says.
-    pub fn folder(&self, id: ResourceId) -> &str {
+    /// The file that a resource comes from: what the item of a ResourceList says, or else where it was read.
+    pub fn path(&self, id: ResourceId) -> &str {
         let resource = self.resource(id);
-        let file = || self.files.get(resource.file.0 as usize).map_or("", SourceFile::folder);
-        resource.folder.as_deref().unwrap_or_else(file)
+        resource.path.as_deref().unwrap_or_else(|| self.file_name(resource.file))
+    }
+
+    /// That file, to tell it from others: two of one home stand in one file.
+    pub fn home(&self, id: ResourceId) -> (FileId, &str) {
+        (self.resource(id).file, self.path(id))
+    }
+
+    /// The folder of that file, "" for the top.
+    pub fn folder(&self, id: ResourceId) -> &str {
+        self.path(id).rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 
     /// All resources.
@@ -389,7 +398,7 @@ impl<'a> Inventory<'a> {
     pub fn are_deployed_together(&self, one: ResourceId, other: ResourceId) -> bool {
         let theirs = self.placements(other);
         self.placements(one).iter().any(|placement| {
-            let is_one_file = self.resource(one).file == self.resource(other).file;
+            let is_one_file = self.home(one) == self.home(other);
             let beside = self.folder(one) == self.folder(other) && (is_one_file || placement.namespace.is_some());
             theirs.contains(placement) && (placement.kustomization.is_some() || beside)
         })
@@ -417,9 +426,11 @@ impl<'a> Inventory<'a> {
         self.whole(workload).into_iter().any(super::dns_server::is_dns_server)
     }
 
-    /// True for what a program rendered on its way to the cluster: a stream, not a file that is kept.
+    /// True for what a program rendered on its way to the cluster: a stream, not a file that is kept. An item that says
+    /// its file goes back there.
     pub fn is_rendered(&self, id: ResourceId) -> bool {
-        self.files.get(self.resource(id).file.0 as usize).is_some_and(|file| file.is_rendered)
+        self.resource(id).path.is_none()
+            && self.files.get(self.resource(id).file.0 as usize).is_some_and(|file| file.is_rendered)
     }
 }
 

@@ -86,11 +86,10 @@ fn annotated(item: Node<'_>) -> Option<Origin> {
     text(HELM_FILE).map(|path| Origin { path: path.to_owned(), index: None })
 }
 
-/// The folder of a resource's file, where its annotations say the path; only a ResourceList is one folder no more.
-pub(super) fn folder(item: Node<'_>) -> Option<String> {
+/// The path of an item's file, where its annotations say it.
+pub(super) fn path(item: Node<'_>) -> Option<String> {
     let annotations = item.at(&["metadata", "annotations"])?;
-    let path = PATHS.iter().rev().find_map(|key| annotations.get(key)?.text())?;
-    Some(path.rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned()))
+    PATHS.iter().rev().find_map(|key| annotations.get(key)?.text()).map(str::to_owned)
 }
 
 /// True for an item that is there for functions only.

@@ -144,15 +144,16 @@ impl Inventory<'_> {
     }
 
     fn find_long_running(&self, service: ResourceId) -> Vec<ResourceId> {
-        let own = self.resource(service);
-        let copies = self.services_named(&own.name.name).iter().map(|id| self.resource(*id).file);
-        let alternatives: HashSet<FileId> = copies.filter(|file| *file != own.file).collect();
+        let own = self.home(service);
+        let copies = self.services_named(&self.resource(service).name.name).iter().map(|id| self.home(*id));
+        let alternatives: HashSet<(FileId, &str)> = copies.filter(|home| *home != own).collect();
         let mut names = HashSet::new();
         let mut workloads = self.workloads_of(service).certain;
         workloads.retain(|id| {
             let resource = self.resource(*id);
             let ends = ENDING.contains(&resource.name.kind.as_str());
-            let is_own = resource.file == own.file || !alternatives.contains(&resource.file);
+            let home = self.home(*id);
+            let is_own = home == own || !alternatives.contains(&home);
             !ends && is_own && names.insert((&resource.name.kind, &resource.name.name))
         });
         workloads
@@ -205,7 +206,7 @@ impl Inventory<'_> {
         keep(&mut left, &|id| Some(ports(id)) == most);
         // Two Services of one name are alternatives, not two Services: the one beside the workload counts.
         if are_one(&left) {
-            keep(&mut left, &|id| self.resource(id).file == workload.resource.file);
+            keep(&mut left, &|id| self.home(id) == self.home(workload.id));
             left.truncate(1);
         }
         (left, !before_ports)

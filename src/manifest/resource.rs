@@ -53,8 +53,8 @@ pub struct Resource {
     pub name: ResourceName,
     /// True for a kustomize patch: only part of a resource, merged into one with the same name.
     pub is_fragment: bool,
-    /// The folder of its file, where the item of a ResourceList says it.
-    pub(super) folder: Option<String>,
+    /// Its file's path, where the item of a ResourceList says it.
+    pub(super) path: Option<String>,
 }
 
 impl Resource {
@@ -78,7 +78,7 @@ impl Resource {
             node: id.node.node,
             name,
             is_fragment: false,
-            folder: None,
+            path: None,
         })
     }
 }

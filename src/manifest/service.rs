@@ -33,7 +33,7 @@ impl Inventory<'_> {
     /// The workloads that a Service certainly selects and whose pods stay. Of several with one kind and name, of which a
     /// namespace holds only one, the one beside the Service, or the first.
     pub fn workloads_behind(&self, service: ResourceId) -> Vec<Workload<'_>> {
-        let beside = self.resource(service).file;
+        let beside = self.home(service);
         let mut places: HashMap<(&str, &str), usize> = HashMap::new();
         let mut found: Vec<Workload<'_>> = Vec::new();
         for workload in self.workloads_of(service).certain.into_iter().filter_map(|id| self.workload(id)) {
@@ -48,7 +48,7 @@ impl Inventory<'_> {
                 }
                 Entry::Occupied(place) => {
                     let known = &mut found[*place.get()];
-                    if known.resource.file != beside && workload.resource.file == beside {
+                    if self.home(known.id) != beside && self.home(workload.id) == beside {
                         *known = workload;
                     }
                 }

@@ -1,6 +1,10 @@
 //! The pages of rules, and their list.
 
+use super::text::{Layout, wrap};
 use crate::rule::{Meta, Transform};
+
+/// The narrowest column that sentences stand in.
+const NARROWEST: usize = 24;
 
 /// A rule's page, in Markdown: its doc comment under its name.
 pub fn page(meta: &Meta) -> String {
@@ -24,13 +28,22 @@ pub(super) fn sentence(summary: &str) -> String {
     format!("{first}{}.", letters.as_str())
 }
 
-/// All rules, one line each.
-pub fn list(rules: &[&dyn Transform]) -> String {
+/// All rules, one line each; on a terminal that is too narrow for that, some.
+pub fn list(rules: &[&dyn Transform], layout: Layout) -> String {
     let width = rules.iter().map(|rule| rule.meta().name.len()).max().unwrap_or(0);
-    let line = |rule: &&dyn Transform| {
+    let mut out = String::new();
+    for rule in rules {
         let meta = rule.meta();
         let safety = meta.safety.map_or("report", |safety| safety.name());
-        format!("{:width$}  {:7}  {:6}  {}\n", meta.name, meta.level.name(), safety, meta.summary)
-    };
-    rules.iter().map(line).collect()
+        let row = format!("{:width$}  {:7}  {:6} ", meta.name, meta.level.name(), safety);
+        let columns = row.len();
+        out.push_str(&row);
+        let is_narrow = layout.width.is_some_and(|width| width < columns + NARROWEST);
+        if is_narrow {
+            out.push_str("\n   ");
+        }
+        let (used, indent) = if is_narrow { (3, 4) } else { (columns, columns + 1) };
+        wrap(&mut out, used, meta.summary, indent, layout);
+    }
+    out
 }

@@ -8,6 +8,7 @@ pub mod gitlab;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod prose;
 pub mod rdjson;
 pub mod readiness;
 pub mod results;

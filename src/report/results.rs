@@ -10,7 +10,7 @@ use crate::manifest::SourceFile;
 use crate::rule::{Finding, Level};
 use crate::yaml::{Document, Op};
 
-/// One result for each finding. `after` is the text that is given back, read again.
+/// One result for each finding. `after` is the list as it is with all fixes, where they change it.
 pub fn results(view: &View<'_>, after: Option<&SourceFile>) -> Vec<Value> {
     view.outcome.findings.iter().map(|reported| result(view, reported, after)).collect()
 }

@@ -99,14 +99,9 @@ mod tests {
         let text = [pod("a"), pod("b"), pod("c")].join("---\n");
         let file = SourceFile::read("pods.yaml".to_owned(), text.into(), None).expect("a manifest");
         let is_chosen = |rule: &&&dyn crate::rule::Transform| rule.meta().name == "host-network";
-        let settings = Settings {
-            rules: transforms::ALL.iter().filter(is_chosen).copied().map(|rule| rule as _).collect(),
-            options: &Options::default(),
-            unsafe_fixes: true,
-            baseline: None,
-            can_not_create: &|_| None,
-            sabotage: false,
-        };
+        let rules = transforms::ALL.iter().filter(is_chosen).copied().map(|rule| rule as _).collect();
+        let options = Options::default();
+        let settings = Settings { unsafe_fixes: true, ..Settings::new(rules, &options) };
         let outcome = engine::run(vec![file], &settings);
         let view = View::new(&outcome, false);
         let suggested = |room: usize| {

@@ -32,8 +32,8 @@ impl Paint {
     }
 }
 
-/// In front of the further lines of a paragraph.
-const INDENT: &str = "      ";
+/// How far the further lines of a paragraph are indented.
+const INDENT: usize = 6;
 
 /// How findings are printed.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,7 @@ pub fn finding(view: &View<'_>, reported: &Reported, layout: Layout) -> String {
     let rule = format!("{}{level}", finding.rule);
     let mut out = format!("{}  {} ", painted(&place, layout.paint.map(Paint::bold)), painted(&rule, level_style));
     let used = place.chars().count() + rule.chars().count() + 3;
-    wrap(&mut out, used, &format!("{} ({})", finding.message, finding.resource), layout);
+    wrap(&mut out, used, &format!("{} ({})", finding.message, finding.resource), INDENT, layout);
     source_line(&mut out, view, finding.at, level_style, layout);
     for (loc, remark) in &finding.related {
         let place = view.place(*loc);
@@ -146,21 +146,33 @@ fn source_line(out: &mut String, view: &View<'_>, at: Loc, style: Option<(&str, 
 pub(super) fn paragraph(out: &mut String, label: &str, body: &str, layout: Layout) {
     let label = format!("   {}", label.strip_suffix(' ').unwrap_or(label));
     out.push_str(&label);
-    wrap(out, label.chars().count(), body, layout);
+    wrap(out, label.chars().count(), body, INDENT, layout);
+}
+
+/// A sentence in lines that fit, on a terminal.
+pub fn wrapped(text: &str, layout: Layout) -> String {
+    let mut out = String::new();
+    let (first, rest) = text.trim_end().split_once(' ').unwrap_or((text.trim_end(), ""));
+    out.push_str(first);
+    if rest.is_empty() {
+        out.push('\n')
+    } else {
+        wrap(&mut out, first.chars().count(), rest, INDENT, layout)
+    }
+    out
 }
 
 /// Words behind what stands on the line already, which fills `used` columns. On a terminal further lines
 /// are indented.
-fn wrap(out: &mut String, used: usize, body: &str, layout: Layout) {
+pub(super) fn wrap(out: &mut String, used: usize, body: &str, indent: usize, layout: Layout) {
     let body = visible(body);
     let width = layout.width.map_or(usize::MAX, |width| width.max(40));
     let mut used = used;
     for word in body.split(' ') {
         let length = word.chars().count();
-        if used + 1 + length > width && used > INDENT.len() {
-            out.push('\n');
-            out.push_str(INDENT);
-            used = INDENT.len() + length;
+        if used + 1 + length > width && used > indent {
+            out.push_str(&format!("\n{:indent$}", ""));
+            used = indent + length;
         } else {
             out.push(' ');
             used += 1 + length;

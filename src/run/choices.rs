@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Choice, ProfileName, Reporting};
-use crate::config::{self, Config, Mode, Options, Problem, Profile};
+use crate::config::{self, Config, Mode, NONE, Options, Problem, Profile};
 use crate::engine::{Baseline, Settings};
 use crate::io::configuration::{self, Configuration};
 use crate::io::files;
@@ -99,12 +99,11 @@ impl Choices {
     /// The same for the engine.
     pub(super) fn settings(&self) -> Settings<'_> {
         Settings {
-            rules: self.rules.clone(),
-            options: &self.options,
             unsafe_fixes: self.unsafe_fixes,
             baseline: self.baseline.as_ref(),
             can_not_create: &files::can_not_create,
             sabotage: std::env::var_os("MESHFIX_TEST_SABOTAGE").is_some() && cfg!(debug_assertions),
+            ..Settings::new(self.rules.clone(), &self.options)
         }
     }
 
@@ -142,7 +141,7 @@ fn baseline(reporting: &Reporting, path: &Path) -> Result<Baseline, String> {
 }
 
 fn unknown_rules(choice: &Choice, all: &[&'static dyn Transform]) -> Result<(), String> {
-    let mut named = choice.select.iter().filter(|name| *name != "none").chain(&choice.ignore);
+    let mut named = choice.select.iter().filter(|name| *name != NONE).chain(&choice.ignore);
     match named.find(|name| all.iter().all(|rule| rule.meta().name != *name)) {
         Some(name) => Err(super::unknown_rule(name, all)),
         None => Ok(()),
@@ -151,10 +150,10 @@ fn unknown_rules(choice: &Choice, all: &[&'static dyn Transform]) -> Result<(), 
 
 /// The rules that are run. Those that `--select` names are run whatever the configuration says; `--ignore` adds to it.
 fn chosen(choice: &Choice, config: &Config, all: &[&'static dyn Transform]) -> Vec<&'static dyn Transform> {
-    let none = choice.select.iter().any(|name| name == "none");
     let nothing = Vec::new();
     let (select, ignore) =
         if choice.select.is_empty() { (&config.select, &config.ignore) } else { (&choice.select, &nothing) };
+    let none = select.iter().any(|name| name == NONE);
     let is_chosen = |rule: &&&'static dyn Transform| {
         let has = |names: &[String]| names.iter().any(|name| name == rule.meta().name);
         (select.is_empty() || has(select)) && !has(ignore) && !has(&choice.ignore)

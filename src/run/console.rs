@@ -44,19 +44,46 @@ impl Console<'_> {
     }
 
     fn layout<S: IsTerminal + AsFd>(&self, stream: Option<S>) -> Layout {
-        let terminal = stream.filter(|stream| stream.is_terminal());
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let colours = match self.talk.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => terminal.is_some() && !no_color,
-        };
-        let columns = |terminal| {
-            let size = rustix::termios::tcgetwinsize(terminal).ok();
-            size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(80)
-        };
-        Layout { paint: colours.then_some(Paint), width: terminal.map(columns) }
+        layout(self.talk.color, stream)
     }
+}
+
+/// How to print to a stream; to a file where there is none.
+pub(super) fn layout<S: IsTerminal + AsFd>(when: Color, stream: Option<S>) -> Layout {
+    let is_file = stream.is_none();
+    let terminal = stream.filter(|stream| stream.is_terminal());
+    let colours = match when {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => !is_file && wants_colours(terminal.is_some()),
+    };
+    let columns = |terminal| {
+        let size = rustix::termios::tcgetwinsize(terminal).ok().map(|size| usize::from(size.ws_col));
+        size.filter(|columns| *columns > 0).or_else(told_columns).unwrap_or(80)
+    };
+    Layout { paint: colours.then_some(Paint), width: terminal.map(columns) }
+}
+
+/// What the environment says of colours (no-color.org, bixense.com/clicolors); the terminal counts only then.
+fn wants_colours(is_terminal: bool) -> bool {
+    let value = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    if value("NO_COLOR").is_some() {
+        return false;
+    }
+    if value("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
+        return true;
+    }
+    is_terminal && value("CLICOLOR").is_none_or(|value| value != "0") && !is_dumb()
+}
+
+/// The width that the shell tells.
+fn told_columns() -> Option<usize> {
+    std::env::var("COLUMNS").ok()?.trim().parse().ok().filter(|columns| *columns > 0)
+}
+
+/// True for a terminal that knows no colours and can't move its cursor.
+pub(super) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|name| name == "dumb")
 }
 
 /// Says what went wrong, whatever the user wants to hear.

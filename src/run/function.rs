@@ -47,7 +47,8 @@ pub(super) fn run(flags: &Filter, text: &str) -> u8 {
     };
     let answer = fixed(&outcome, choices.mode).unwrap_or(text);
     let view = View::new(&outcome, choices.mode == config::Mode::Fix);
-    let after = fixed(&outcome, choices.mode).and_then(|answer| Some(outcome.files.first()?.with_text(answer.into())));
+    let after = outcome.changed.first().zip(outcome.files.first());
+    let after = after.map(|(changed, file)| file.with_text(changed.after.clone()));
     let answer = match with_results(answer, results::results(&view, after.as_ref())) {
         Ok(answer) => answer,
         Err(problem) => {

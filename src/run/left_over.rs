@@ -2,8 +2,9 @@
 
 use super::console::Console;
 use crate::engine::{Outcome, Reported, Status};
-use crate::report::{self, View, visible};
+use crate::report::{self, View, count, visible};
 use crate::rule::Level;
+use crate::text::FileId;
 
 /// The findings that a person should see, each as some lines; all of them where nothing was changed.
 pub(super) fn findings(console: &Console<'_>, view: &View<'_>, which: Which) {
@@ -69,17 +70,31 @@ pub(super) fn remarks(console: &Console<'_>, view: &View<'_>, skipped: &[(String
             .error(&format!("{problem}; this is a defect of meshfix: the file was left as it was, please report it"));
     }
     if console.talk.verbose {
-        for file in &outcome.one_reader {
-            let name = visible(view.name(*file));
-            console.say(&format!("{name}: proven by one reader; the second one can't read the original\n"));
-        }
+        console.say(&proofs(view));
     }
+}
+
+/// How many readers proved the changes, and where it was only one.
+fn proofs(view: &View<'_>) -> String {
+    let changed = view.outcome.changed.len();
+    let by_one: Vec<FileId> = view.outcome.changed.iter().map(|changed| changed.file).collect();
+    let by_one: Vec<&FileId> = view.outcome.one_reader.iter().filter(|file| by_one.contains(file)).collect();
+    let mut out = match changed - by_one.len() {
+        0 => String::new(),
+        all if all == changed => format!("the changes of {} were proven by two readers\n", count(all, "file")),
+        most => format!("the changes of {most} of {} were proven by two readers\n", count(changed, "file")),
+    };
+    for file in by_one {
+        let name = visible(view.name(*file));
+        out.push_str(&format!("{name}: proven by one reader; the second one can't read the original\n"));
+    }
+    out
 }
 
 /// Says the sum; `check` where all findings were listed.
 pub(super) fn summary(console: &Console<'_>, view: &View<'_>, check: bool) {
     let hidden = if console.talk.verbose || check { 0 } else { notes(view.outcome) };
-    console.say(&report::text::summary(view, check, hidden));
+    console.say(&report::text::wrapped(&report::text::summary(view, check, hidden), console.err()));
 }
 
 fn notes(outcome: &Outcome) -> usize {

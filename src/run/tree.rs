@@ -6,9 +6,11 @@ use super::choices::Choices;
 use super::console::{Console, deliver};
 use super::job_summary;
 use super::left_over::{self, Which};
+use super::pager;
+use super::progress::Progress;
 use super::{CLEAN, FOUND, INTERNAL, USAGE, fail};
 use crate::cli::{Cli, Format};
-use crate::engine::{self, Outcome};
+use crate::engine::{self, Outcome, Settings};
 use crate::io::{files, write};
 use crate::manifest::Kinds;
 use crate::report::text::Layout;
@@ -22,13 +24,19 @@ pub(super) fn run(cli: &Cli, choices: &Choices, paths: &[PathBuf]) -> u8 {
     if cli.talk.verbose {
         console.say(&choices.told());
     }
-    let settings = choices.settings();
+    let progress = Progress::start(&console, !cli.showing.no_progress);
+    let watch = |step| progress.engine(step);
+    let settings = Settings { watch: &watch, ..choices.settings() };
     let threads = cli.reading.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     let most = cli.reading.max_file_size.clamp(1, 1024) << 20;
-    let workspace = files::read(paths, Kinds::of(&choices.options), threads.unwrap_or(1), most);
+    let workspace =
+        files::read_watched(paths, Kinds::of(&choices.options), threads.unwrap_or(1), most, &|| progress.file());
     let files::Workspace { files, paths, skipped, errors } = workspace;
     let outcome = engine::run(files, &settings);
+    progress.writing();
     let failures = if cli.write { write_all(&outcome, &paths) } else { Vec::new() };
+    // Nothing else is printed before this.
+    drop(progress);
     let view = View::new(&outcome, cli.write && failures.is_empty());
     let outputs = &cli.reporting.outputs;
     let mut problems = Vec::new();
@@ -38,7 +46,10 @@ pub(super) fn run(cli: &Cli, choices: &Choices, paths: &[PathBuf]) -> u8 {
     }
     if let Some(format) = outputs.printed() {
         let text = render(cli, &console, &view, format, &skipped, console.out());
-        problems.extend(deliver(None, text.as_bytes()).err());
+        let is_diff = format == Format::Text && !cli.check;
+        let printed =
+            if is_diff && !cli.showing.no_pager { pager::print(&text) } else { deliver(None, text.as_bytes()) };
+        problems.extend(printed.err());
     }
     problems.extend(job_summary::add(&view, outputs, &skipped).err());
     let is_told = outputs.all.is_empty() || outputs.all.iter().any(|output| output.format == Format::Text);

@@ -90,6 +90,12 @@ pub fn is_safe_plain(text: &str, place: Place) -> bool {
         && !looks_numeric(text)
 }
 
+/// The same for text that starts as a plain scalar at `place` does already, with at least its first three bytes: what
+/// readers took there may be a dash in a flow collection.
+pub(super) fn stays_safe_plain(text: &str, place: Place) -> bool {
+    continues_plain(text, place) && type_of_plain(text) == Typed::Str && !is_special_word(text) && !looks_numeric(text)
+}
+
 /// Writes `text` as a double-quoted scalar on one line, valid as YAML and as JSON.
 ///
 /// Escapes what YAML calls non-printable, and the line breaks and byte order mark that

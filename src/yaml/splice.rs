@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::plan::{NodeRef, Op, Plan, Refusal};
-use super::scalar::{Place, double_quoted, is_safe_plain};
+use super::scalar::{Place, double_quoted, is_safe_plain, stays_safe_plain};
 use super::tree::{Document, Kind, Node, Via};
 use crate::text::{Edit, Span};
 
@@ -243,7 +243,8 @@ pub(super) fn edit(doc: &Document, node: u32, range: Range<usize>, new: &str) ->
             let flow =
                 std::iter::successors(Some(raw.parent), |at| (*at != super::tree::NONE).then(|| doc.raw(*at).parent))
                     .any(|at| at != super::tree::NONE && doc.raw(at).kind.is_flow());
-            if !is_safe_plain(&whole, if flow { Place::Flow } else { Place::Block }) {
+            let place = if flow { Place::Flow } else { Place::Block };
+            if !(is_safe_plain(&whole, place) || range.start >= 3 && stays_safe_plain(&whole, place)) {
                 return Err(refuse("without quotes, which the new text would need"));
             }
             new.to_owned()

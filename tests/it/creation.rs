@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_new_file_looks_like_its_neighbour", looks),
         trial("a_stream_gets_a_document", in_a_stream),
         trial("a_resource_list_gets_an_item", in_a_list),
+        Trial::test("creation::a_list_names_the_file_in_its_kustomizations", in_a_list_with_a_kustomization),
         trial("what_can_not_be_made_is_refused_whole", refused),
         trial("a_wrong_document_fails_its_proof", sabotaged),
         trial("one_name_is_made_once", once),
@@ -95,10 +96,7 @@ fn source(name: &str, text: &str) -> SourceFile {
 fn run_with(files: Vec<SourceFile>, sabotage: bool, can_not_create: &dyn Fn(&str) -> Option<String>) -> Outcome {
     let options = Options::default();
     let rules: Vec<&dyn Transform> = vec![&Notes];
-    engine::run(
-        files,
-        &Settings { rules, options: &options, unsafe_fixes: false, baseline: None, can_not_create, sabotage },
-    )
+    engine::run(files, &Settings { can_not_create, sabotage, ..Settings::new(rules, &options) })
 }
 
 fn run(files: Vec<SourceFile>) -> Outcome {
@@ -199,6 +197,28 @@ fn in_a_list() -> Result<(), Failed> {
         {"config.kubernetes.io/path": "app/web-note.yaml", "config.kubernetes.io/index": "0"}}),
     )?;
     equal((outcome.created.len(), outcome.changes.len()), (0, 1))
+}
+
+/// kpt gives functions the kustomizations of a package as items too.
+fn in_a_list_with_a_kustomization() -> Result<(), Failed> {
+    let item = |kind: &str, path: &str, rest: &str| {
+        format!(
+            "- kind: {kind}\n  metadata:\n    name: web\n    annotations: {{config.kubernetes.io/path: {path}}}\n{rest}"
+        )
+    };
+    let own = "  resources:\n  - ./web.yaml   # ours\n";
+    let above = "  resources: [app/web.yaml, other.yaml]\n";
+    let list = format!(
+        "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n{}{}{}",
+        item("Service", "app/web.yaml", "  apiVersion: v1\n"),
+        item("Kustomization", "app/kustomization.yaml", own),
+        item("Kustomization", "kustomization.yaml", above),
+    );
+    let outcome = run(vec![source("<stdin>", &list).rendered()]);
+    let text = after(&outcome, "<stdin>");
+    equal(text.contains("  - ./web.yaml   # ours\n  - ./web-note.yaml\n"), true)?;
+    equal(text.contains("[app/web.yaml, other.yaml, app/web-note.yaml]"), true)?;
+    equal(run(vec![source("<stdin>", &text).rendered()]).changed.len(), 0)
 }
 
 fn refused() -> Result<(), Failed> {

@@ -2,7 +2,7 @@
 
 use libtest_mimic::{Failed, Trial};
 use meshfix::config::{Ignore, Options};
-use meshfix::engine::{self, Outcome, Settings, Status};
+use meshfix::engine::{self, Outcome, Progress, Settings, Status};
 use meshfix::manifest::{ResourceName, SourceFile, Workload};
 use meshfix::rule::{Change, Context, Finding, Fix, Level, Meta, Premise, Safety, Transform};
 
@@ -19,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("engine::a_rule_waits_for_the_rules_before_it", waiting),
         Trial::test("engine::the_order_of_files_does_not_matter", file_order),
         Trial::test("engine::the_configuration_ignores_by_place_and_says_what_it_did_not_need", configured_ignores),
+        Trial::test("engine::who_watches_sees_every_rule_and_every_proof_of_each_pass", watched),
         Trial::test("engine::an_ignore_that_a_later_pass_needs_is_used", late_ignore),
     ]
 }
@@ -62,17 +63,7 @@ fn run(files: &[(&str, String)], rules: &[&dyn Transform], sabotage: bool) -> Ou
 fn run_with(options: &Options, files: &[(&str, String)], rules: &[&dyn Transform], sabotage: bool) -> Outcome {
     let sources =
         files.iter().filter_map(|(name, text)| SourceFile::read((*name).to_owned(), text.as_str().into(), None));
-    engine::run(
-        sources.collect(),
-        &Settings {
-            rules: rules.to_vec(),
-            options,
-            unsafe_fixes: false,
-            baseline: None,
-            can_not_create: &|_| None,
-            sabotage,
-        },
-    )
+    engine::run(sources.collect(), &Settings { sabotage, ..Settings::new(rules.to_vec(), options) })
 }
 
 fn deployment(name: &str, fields: &str) -> String {
@@ -205,6 +196,24 @@ fn premises() -> Result<(), Failed> {
         ensure(text.contains("priority: 20"), &text)?;
     }
     Ok(())
+}
+
+fn watched() -> Result<(), Failed> {
+    let first = rule("first", |meta, cx, findings| set_grace(meta, cx, findings, 10, 20));
+    let other = rule("second", |_, _, _| {});
+    let file = |name: &str| {
+        let text = deployment(name, "      terminationGracePeriodSeconds: 10\n");
+        SourceFile::read(format!("{name}.yaml"), text.as_str().into(), None)
+    };
+    let options = Options::default();
+    let seen = std::cell::RefCell::new(Vec::new());
+    let watch = |step| seen.borrow_mut().push(step);
+    let settings = Settings { watch: &watch, ..Settings::new(vec![&first, &other], &options) };
+    engine::run(["a", "b"].into_iter().filter_map(file).collect(), &settings);
+    let look = |pass, done| Progress::Looking { pass, done, of: 2 };
+    let prove = |pass, done| Progress::Proving { pass, done, of: 2 };
+    let all = vec![look(1, 0), look(1, 1), prove(1, 0), prove(1, 1), look(2, 0), look(2, 1)];
+    ensure(*seen.borrow() == all, format!("{:?}", seen.borrow()))
 }
 
 /// Sets a field in all workloads at once, in one change.

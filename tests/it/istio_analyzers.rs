@@ -112,14 +112,7 @@ impl Case {
     fn run(&self, files: &[(String, String)]) -> Outcome {
         let options = self.options();
         let rules = transforms::ALL.to_vec();
-        let settings = Settings {
-            rules,
-            options: &options,
-            unsafe_fixes: true,
-            baseline: None,
-            can_not_create: &|_| None,
-            sabotage: false,
-        };
+        let settings = Settings { unsafe_fixes: true, ..Settings::new(rules, &options) };
         let read = |(name, text): &(String, String)| SourceFile::read(name.clone(), text.as_str().into(), None);
         engine::run(files.iter().filter_map(read).collect(), &settings)
     }

@@ -1,6 +1,7 @@
 //! One integration binary: every suite gives trials with names of their own.
 
 mod architecture;
+mod carriers;
 mod cli;
 mod crds;
 mod creation;
@@ -22,6 +23,7 @@ fn main() -> std::process::ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let trials = [
         architecture::trials(),
+        carriers::trials(),
         cli::trials(),
         crds::trials(),
         creation::trials(),

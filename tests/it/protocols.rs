@@ -41,14 +41,7 @@ fn istio_finds_the_same(suite: &Path) -> Result<(), Failed> {
         let text = fs::read_to_string(suite.join("pkg/config/analysis/analyzers").join(input))?;
         let options = Options::default();
         let rules = transforms::ALL.iter().copied().filter(|rule| rule.meta().name == "port-protocol").collect();
-        let settings = Settings {
-            rules,
-            options: &options,
-            unsafe_fixes: false,
-            baseline: None,
-            can_not_create: &|_| None,
-            sabotage: false,
-        };
+        let settings = Settings::new(rules, &options);
         let sources = SourceFile::read(input.to_owned(), text.as_str().into(), None);
         let outcome = engine::run(sources.into_iter().collect(), &settings);
         let is_istio = |reported: &&engine::Reported| reported.finding.istio == Some("IST0118");
@@ -83,14 +76,7 @@ fn check(texts: &BTreeMap<String, String>) -> Result<usize, Failed> {
         texts.iter().filter_map(|(name, text)| SourceFile::read(name.clone(), text.as_str().into(), None)).collect()
     };
     let rules = transforms::ALL.iter().copied().filter(|rule| rule.meta().name == "port-protocol").collect();
-    let settings = Settings {
-        rules,
-        options: &options,
-        unsafe_fixes: true,
-        baseline: None,
-        can_not_create: &|_| None,
-        sabotage: false,
-    };
+    let settings = Settings { unsafe_fixes: true, ..Settings::new(rules, &options) };
     let outcome = engine::run(sources(texts), &settings);
     let mut after = texts.clone();
     for changed in &outcome.changed {

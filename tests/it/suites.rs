@@ -32,14 +32,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 fn run(name: &str, text: &str, unsafe_fixes: bool) -> Outcome {
     let options = Options::default();
-    let settings = Settings {
-        rules: transforms::ALL.to_vec(),
-        options: &options,
-        unsafe_fixes,
-        baseline: None,
-        can_not_create: &|_| None,
-        sabotage: false,
-    };
+    let settings = Settings { unsafe_fixes, ..Settings::new(transforms::ALL.to_vec(), &options) };
     engine::run(SourceFile::read(name.to_owned(), text.into(), None).into_iter().collect(), &settings)
 }
 

@@ -36,8 +36,7 @@ fn transform(id: &str, target: Target, operations: Value) -> UserTransform {
 
 fn run(text: &str, options: &Options) -> Outcome {
     let rules = patch::transforms(options).expect("rules");
-    let settings =
-        Settings { rules, options, unsafe_fixes: true, baseline: None, can_not_create: &|_| None, sabotage: false };
+    let settings = Settings { unsafe_fixes: true, ..Settings::new(rules, options) };
     let file = Kinds::of(options).read("thing.yaml".to_owned(), text.into(), None);
     engine::run(file.into_iter().collect(), &settings)
 }

@@ -36,10 +36,6 @@ fn of(inventory: &Inventory<'_>, service: ResourceId) -> Vec<ResourceId> {
 
 /// True when both lie in one folder, or one kustomization deploys both.
 pub(super) fn stand_together(inventory: &Inventory<'_>, one: ResourceId, other: ResourceId) -> bool {
-    let folder = |id: ResourceId| {
-        let name = inventory.file_name(inventory.resource(id).file);
-        name.rsplit_once('/').map_or("", |(folder, _)| folder)
-    };
     let tops = |id: ResourceId| inventory.placements(id).iter().filter_map(|place| place.kustomization);
-    folder(one) == folder(other) || tops(one).any(|top| tops(other).any(|there| there == top))
+    inventory.folder(one) == inventory.folder(other) || tops(one).any(|top| tops(other).any(|there| there == top))
 }

@@ -368,14 +368,14 @@ fn behind<'a>(inventory: &'a Inventory<'a>, port: ServicePort<'a>) -> Vec<Behind
     }
     // Where a file holds a Service with its pods, those of other files are another application's, unless something
     // deploys them together.
-    let file = inventory.resource(port.service).file;
-    if behind.iter().any(|behind| behind.is_certain && behind.workload.resource.file == file) {
+    let home = inventory.home(port.service);
+    if behind.iter().any(|behind| behind.is_certain && inventory.home(behind.workload.id) == home) {
         for other in &mut behind {
             other.is_certain &= inventory.are_deployed_together(port.service, other.workload.id);
         }
     }
     // What several copies say alike is quoted from the one that is surest.
-    behind.sort_by_key(|behind| (!behind.is_certain, behind.workload.resource.file != file));
+    behind.sort_by_key(|behind| (!behind.is_certain, inventory.home(behind.workload.id) != home));
     behind
 }
 

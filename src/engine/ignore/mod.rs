@@ -174,7 +174,7 @@ fn start(Loc { file, span }: Loc) -> Loc {
 fn holds_for(ignore: &Ignore, inventory: &Inventory<'_>, id: ResourceId) -> bool {
     let resource = inventory.resource(id);
     let any_path = || {
-        let at = inventory.options().places.path(inventory.file_name(resource.file));
+        let at = inventory.options().places.path(inventory.path(id));
         ignore.paths.iter().any(|path| glob::matches(path, &at))
     };
     let in_namespace = |pattern: &String| {

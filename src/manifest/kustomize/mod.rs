@@ -220,7 +220,7 @@ fn is_target((kind, name): &(Option<String>, Option<String>), have_kind: &str, h
 }
 
 /// `path` as seen from `folder`, with `.` and `..` taken out.
-fn join(folder: &str, path: &str) -> String {
+pub(super) fn join(folder: &str, path: &str) -> String {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in path.split('/') {
         match part {

@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("rules_explain_help_and_version_are_0", words),
         trial("output_file_takes_what_stdout_would", output_file),
         trial("quiet_says_only_errors_and_verbose_more", quiet_and_verbose),
+        trial("verbose_says_by_how_many_readers_changes_were_proven", readers),
         trial("a_reader_that_goes_away_is_no_error", closed_pipe),
         trial("a_full_disk_is_2_never_success", full_disk),
         trial("select_none_finds_and_changes_nothing", select_none),
@@ -207,6 +208,23 @@ fn quiet_and_verbose() {
     assert!(!ran.err.contains("agent.yaml"), "{}", ran.err);
     world.run(&["-v", "."]).with(1).says("agent.yaml:4:39  host-network (info)");
     world.run(&["-q", "-v", "."]).with(2);
+}
+
+fn readers() {
+    let world = World::with(&[("a.yaml", SAFE), ("b.yaml", SAFE)]);
+    let ran = world.run(&["-v", "."]).with(1).says("the changes of 2 files were proven by two readers\n");
+    assert!(!ran.err.contains("by one reader"), "{}", ran.err);
+    assert!(!world.run(&["."]).err.contains("proven"), "only for those who ask");
+    world.stream(&["-v", "-"], SAFE).with(0).says("the changes of 1 file were proven by two readers\n");
+    // A tab behind the colon is YAML, and the second reader refuses it.
+    world.write("b.yaml", SAFE.replacen("kind: ", "kind:\t", 1));
+    let ran = world.run(&["-v", "."]).with(1).says("the changes of 1 of 2 files were proven by two readers\n");
+    assert!(ran.err.contains("b.yaml: proven by one reader; the second one can't read the original\n"), "{}", ran.err);
+    world.write("a.yaml", CLEAN);
+    let ran = world.run(&["-v", "."]).with(1).says("b.yaml: proven by one reader");
+    assert!(!ran.err.contains("two readers"), "{}", ran.err);
+    world.write("b.yaml", CLEAN);
+    assert!(!world.run(&["-v", "."]).err.contains("proven"), "nothing to prove");
 }
 
 fn closed_pipe() {

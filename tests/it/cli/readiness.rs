@@ -265,8 +265,7 @@ fn fits() {
     let world = World::with(&[("stalls.yaml", &files)]);
     let pipe = world.run(&[RULES, "."]).with(1).err;
     assert!(pipe.contains(&format!("\n   Deployment/{name}   host-port, external-registry\n")), "{pipe}");
-    let Some(ran) = on_terminal(&world, "", &format!("{RULES} --color never .")) else { return };
-    let text = ran.with(1).out().replace('\r', "");
+    let text = on_terminal(&world, &[RULES, "--color", "never", "."]).with(1).terminal;
     let table = table(&text);
     assert!(table.contains("   Deployment/stall-0   host-port\n"), "{table}");
     assert!(table.contains(",\n") || table.contains(&format!("{name}\n")), "wrapped: {table}");

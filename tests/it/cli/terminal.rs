@@ -3,7 +3,8 @@
 use libtest_mimic::Trial;
 
 use super::manifests::{BANK, CHOSEN};
-use super::support::{Ran, World, finish, has, left_out, trial};
+use super::pseudo_terminal::{Ran, Shows, run};
+use super::support::{World, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -12,7 +13,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("file_names_cannot_move_the_cursor", names),
         trial("a_terminal_gets_colours_and_lines_that_fit", terminal),
         trial("a_pipe_gets_neither_colours_nor_wrapped_lines", pipe),
-        trial("color_always_never_and_no_color", color),
     ]
 }
 
@@ -112,17 +112,10 @@ fn names() {
     );
 }
 
-/// Runs a command on a terminal of 80 columns; its outputs come as one.
-pub(super) fn on_terminal(world: &World, env: &str, args: &str) -> Option<Ran> {
-    if !has("script") {
-        left_out("script (util-linux) is not there");
-        return None;
-    }
-    let program = env!("CARGO_BIN_EXE_meshfix");
-    let inner = format!("stty cols 80 rows 24; {env} '{program}' {args}");
-    let mut script = world.clean("script");
-    script.env("TERM", "xterm").args(["-q", "-e", "-c", &inner, "/dev/null"]);
-    Some(finish(&mut script, b""))
+/// What a terminal of 80 columns shows of both outputs.
+pub(super) fn on_terminal(world: &World, args: &[&str]) -> Ran {
+    let mut command = world.command(args);
+    run(command.env("TERM", "xterm").env("PAGER", ""), 80, Shows::Both)
 }
 
 fn terminal() {
@@ -131,11 +124,10 @@ fn terminal() {
         "name: a-teller-with-quite-a-long-name-that-makes-every-line-about-it-longer-than-it-was",
     );
     let world = World::with(&[("bank-of-the-harbour/all-the-branches/bank.yaml", &long)]);
-    for args in ["--check .", "--check -v --unsafe .", "."] {
-        let Some(ran) = on_terminal(&world, "", &format!("{CHOSEN} {args}")) else { return };
-        let ran = ran.with(1);
-        assert!(ran.out().contains("\u{1b}[1m") && ran.out().contains("\u{1b}[31m"), "colours: {}", ran.out());
-        let plain = without_colours(&ran.out()).replace('\r', "");
+    for args in [&["--check", "."][..], &["--check", "-v", "--unsafe", "."], &["."]] {
+        let shown = on_terminal(&world, &[&[CHOSEN], args].concat()).with(1).terminal;
+        assert!(shown.contains("\u{1b}[1m") && shown.contains("\u{1b}[31m"), "colours: {shown}");
+        let plain = without_colours(&shown);
         is_calm(&plain);
         // A diff's lines are the file's own.
         let text = plain.lines().filter(|line| !line.starts_with(['+', '-', ' ', '@']) || line.starts_with("   "));
@@ -156,23 +148,4 @@ fn pipe() {
     }
     let out = world.run(&["--check", "."]).with(1).out();
     assert!(out.lines().any(|line| line.chars().count() > 120), "a pipe's lines are whole: {out}");
-}
-
-fn color() {
-    let world = World::with(&[("bank.yaml", BANK)]);
-    for args in [&["--color", "always", "."][..], &["--color=always", "--check", "."]] {
-        let mut command = world.command(args);
-        let ran = finish(command.env("NO_COLOR", "1"), b"").with(1);
-        assert!(ran.out().contains("\u{1b}["), "asked for, it is done: {}", ran.out());
-    }
-    for (env, args, colours) in [
-        ("NO_COLOR=1", ".", false),
-        ("NO_COLOR=", ".", true),
-        ("NO_COLOR=1", "--color always .", true),
-        ("", "--color never .", false),
-        ("", "--color never --check .", false),
-    ] {
-        let Some(ran) = on_terminal(&world, &format!("env {env}"), args) else { return };
-        assert_eq!(ran.with(1).out().contains('\u{1b}'), colours, "{env} {args}");
-    }
 }
