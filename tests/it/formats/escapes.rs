@@ -46,7 +46,7 @@ fn unescaped(text: &str, codes: &[&str]) -> String {
 fn commands() {
     // Any text, and text of nothing but what means something.
     let text = || prop_oneof![any::<String>(), "([%:,=\r\n ]|::|%25|%0A|%3A|##\\[|error|file=|[a-z🛥])*"];
-    let config = Config { cases: 20_000, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 5_000, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let done = runner.run(&(text(), text(), text()), |(title, file, message)| {
         let command = github::command("error", &[("title", &title), ("file", &file)], &message);

@@ -9,101 +9,88 @@ use meshfix::report::{self, View};
 use serde_json::Value;
 
 use super::world::ferry;
+use crate::cli::support::finish;
 use crate::fixtures::{self, Case};
 use crate::programs;
 
 pub(super) fn trials() -> Vec<Trial> {
-    let trial = |name: &str, test: fn() -> Result<(), Failed>| Trial::test(format!("formats::{name}"), test);
     vec![
-        trial("sarif_of_all_fixtures_is_as_its_schema_has_it", sarif),
-        trial("rdjson_of_all_fixtures_is_as_its_schema_has_it", rdjson),
-        trial("gitlab_of_all_fixtures_is_as_its_schema_has_it", gitlab),
-        trial("junit_of_all_fixtures_is_as_its_schema_has_it", junit),
-        trial("reviewdog_reads_rdjson_and_sarif", reviewdog),
+        Trial::test("formats::reports_of_all_fixtures_are_as_their_schemas_have_them", validate),
+        Trial::test("formats::reviewdog_reads_rdjson_and_sarif", reviewdog),
     ]
 }
 
 type Report = fn(&View<'_>, &[(String, String)]) -> String;
 
-/// The reports of all fixtures, before and after writing, and one of a run that skips and refuses.
-fn reports(folder: &Path, format: &str, report: Report) -> Result<Vec<PathBuf>, Failed> {
-    let mut paths = Vec::new();
-    let mut add = |text: String| -> Result<(), Failed> {
-        let path = folder.join(format!("{}.{format}", paths.len()));
+/// A format, its validator with its schema behind it, and what the validator must refuse.
+struct Format {
+    name: &'static str,
+    report: Report,
+    validator: Vec<PathBuf>,
+    spoilt: (&'static str, &'static str),
+}
+
+fn formats() -> Option<Vec<Format>> {
+    let suite = "the schemas of reports";
+    let [json, sarif, rdjson] =
+        programs::find(suite, ["check-jsonschema", "schemas/sarif.json", "schemas/rdjson.json"])?;
+    let [xml, junit] = programs::find(suite, ["xmlschema-validate", "schemas/junit.xsd"])?;
+    let gitlab = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemas/gitlab-code-quality.json");
+    let by_schema = |schema: PathBuf| vec![json.clone(), "--schemafile".into(), schema];
+    let format = |name, report: Report, validator, spoilt| Format { name, report, validator, spoilt };
+    Some(vec![
+        format("sarif", report::sarif::report, by_schema(sarif), ("\"startLine\": ", "\"startLine\": -")),
+        format("rdjson", report::rdjson::report, by_schema(rdjson), ("\"severity\": \"ERROR\"", "\"severity\": {}")),
+        format(
+            "gitlab",
+            report::gitlab::report,
+            by_schema(gitlab),
+            ("\"severity\": \"major\"", "\"severity\": \"fatal\""),
+        ),
+        format("junit", report::junit::report, vec![xml, "--schema".into(), junit], ("<failure ", "<fault ")),
+    ])
+}
+
+/// Every validator runs once, on the reports of all fixtures, before and after writing.
+fn validate() -> Result<(), Failed> {
+    let Some(formats) = formats() else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let mut paths: Vec<Vec<PathBuf>> = formats.iter().map(|_| Vec::new()).collect();
+    let mut add = |i: usize, text: String| -> std::io::Result<()> {
+        let path = folder.path().join(format!("{}.{}", paths[i].len(), formats[i].name));
         fs::write(&path, text)?;
-        paths.push(path);
+        paths[i].push(path);
         Ok(())
     };
-    for (i, (_, case)) in fixtures::all().into_iter().enumerate() {
+    for (number, (_, case)) in fixtures::all().into_iter().enumerate() {
         let case = Case::load(&case);
         let outcome = case.run(&case.files);
+        let view = View::new(&outcome, number % 4 == 3);
         let skipped = [("a b.yaml".to_owned(), "not UTF-8 <&>".to_owned())];
-        add(report(&View::new(&outcome, i % 4 == 3), &skipped[..i % 2]))?;
+        for (i, format) in formats.iter().enumerate() {
+            add(i, (format.report)(&view, &skipped[..number % 2]))?;
+        }
     }
-    add(ferry().run(&["--format", format, "--unsafe", "."]).with(1).out())?;
-    if paths.len() < 300 { Err("the fixtures are found".into()) } else { Ok(paths) }
-}
-
-/// Runs a validator once on all reports; it must refuse one that was spoilt.
-fn validate(format: &str, report: Report, command: &dyn Fn() -> Command, spoil: (&str, &str)) -> Result<(), Failed> {
-    let folder = tempfile::tempdir()?;
-    let paths = reports(folder.path(), format, report)?;
-    let ran = command().args(&paths).output()?;
-    if !ran.status.success() {
-        let text = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
-        return Err(text.chars().take(4000).collect::<String>().into());
+    for (i, format) in formats.iter().enumerate() {
+        add(i, ferry().run(&["--format", format.name, "--unsafe", "."]).with(1).out())?;
     }
-    let last = paths.last().ok_or("a report")?;
-    let good = fs::read_to_string(last)?;
-    let bad = good.replace(spoil.0, spoil.1);
-    if good == bad {
-        return Err(format!("`{}` is in no report", spoil.0).into());
+    assert!(paths.iter().all(|paths| paths.len() > 300), "the fixtures are found");
+    for (format, paths) in formats.iter().zip(&paths) {
+        let run =
+            |paths: &[PathBuf]| Command::new(&format.validator[0]).args(&format.validator[1..]).args(paths).output();
+        let ran = run(paths)?;
+        if !ran.status.success() {
+            let text = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+            return Err(format!("{}: {}", format.name, text.chars().take(4000).collect::<String>()).into());
+        }
+        let last = paths.last().ok_or("a report")?;
+        let good = fs::read_to_string(last)?;
+        let bad = good.replace(format.spoilt.0, format.spoilt.1);
+        assert_ne!(good, bad, "{}", format.name);
+        fs::write(last, bad)?;
+        assert!(!run(std::slice::from_ref(last))?.status.success(), "the validator of {} takes anything", format.name);
     }
-    fs::write(last, bad)?;
-    let ran = command().arg(last).output()?;
-    if ran.status.success() { Err("the validator takes anything".into()) } else { Ok(()) }
-}
-
-/// `check-jsonschema` with one of the schemas that are installed.
-fn by_schema(format: &str, schema: &str, report: Report, spoil: (&str, &str)) -> Result<(), Failed> {
-    let Some([validator, schema]) = programs::find(format, ["check-jsonschema", schema]) else { return Ok(()) };
-    let command = || {
-        let mut command = Command::new(&validator);
-        command.arg("--schemafile").arg(&schema);
-        command
-    };
-    validate(format, report, &command, spoil)
-}
-
-fn sarif() -> Result<(), Failed> {
-    by_schema("sarif", "schemas/sarif.json", report::sarif::report, ("\"startLine\": ", "\"startLine\": -"))
-}
-
-fn rdjson() -> Result<(), Failed> {
-    by_schema("rdjson", "schemas/rdjson.json", report::rdjson::report, ("\"severity\": \"ERROR\"", "\"severity\": {}"))
-}
-
-fn gitlab() -> Result<(), Failed> {
-    let Some([validator]) = programs::find("gitlab", ["check-jsonschema"]) else { return Ok(()) };
-    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemas/gitlab-code-quality.json");
-    let command = || {
-        let mut command = Command::new(&validator);
-        command.arg("--schemafile").arg(&schema);
-        command
-    };
-    validate("gitlab", report::gitlab::report, &command, ("\"severity\": \"major\"", "\"severity\": \"fatal\""))
-}
-
-fn junit() -> Result<(), Failed> {
-    let Some([validator, schema]) = programs::find("junit", ["xmlschema-validate", "schemas/junit.xsd"]) else {
-        return Ok(());
-    };
-    let command = || {
-        let mut command = Command::new(&validator);
-        command.arg("--schema").arg(&schema);
-        command
-    };
-    validate("junit", report::junit::report, &command, ("<failure ", "<fault "))
+    Ok(())
 }
 
 /// reviewdog prints what it understood, one diagnostic a line.
@@ -117,7 +104,7 @@ fn reviewdog() -> Result<(), Failed> {
         let expected = list.as_array().ok_or("a list")?;
         let mut command = world.clean(reviewdog.to_str().ok_or("a path")?);
         command.args(["-f", format, "-reporter=rdjson", "-filter-mode=nofilter", "-diff=true"]);
-        let ran = crate::cli::support::finish(&mut command, text.as_bytes()).with(0);
+        let ran = finish(&mut command, text.as_bytes()).with(0);
         let read: Value = serde_json::from_str(&ran.out())?;
         let read = read["diagnostics"].as_array().ok_or("diagnostics")?;
         if read.len() != expected.len() {
