@@ -48,7 +48,11 @@ fn hanging() {
         let error = answer.error(2);
         assert!(error.starts_with(&format!("error: `{called}` was not done after 1.8 s and was ended; ")), "{error}");
         assert!(error.contains("ARGOCD_EXEC_TIMEOUT"), "{error}");
-        assert!(answer.took > Duration::from_millis(1800) && answer.took < Duration::from_secs(15), "{:?}", answer.took);
+        assert!(
+            answer.took > Duration::from_millis(1800) && answer.took < Duration::from_secs(15),
+            "{:?}",
+            answer.took
+        );
         nothing_runs(&app);
         assert!(app.left_behind().is_empty());
     }
