@@ -28,8 +28,7 @@ pub(super) fn run(cli: &Cli, choices: &Choices, paths: &[PathBuf]) -> u8 {
     let watch = |step| progress.engine(step);
     let settings = Settings { watch: &watch, ..choices.settings() };
     let (threads, most) = (cli.reading.threads(), cli.reading.most());
-    let workspace =
-        files::read_watched(paths, Kinds::of(&choices.options), threads, most, &|| progress.file());
+    let workspace = files::read_watched(paths, Kinds::of(&choices.options), threads, most, &|| progress.file());
     let files::Workspace { files, paths, skipped, errors } = workspace;
     let outcome = engine::run(files, &settings);
     progress.writing();

@@ -180,9 +180,7 @@ fn difference(case: &str, carrier: &str, expected: &[Value], found: &[Value]) ->
         return format!("{case}: {carrier} gets the same values as files; take it out of EXPECTED\n");
     }
     let text = |values: &[Value]| values.iter().map(|value| format!("{value:#}\n")).collect::<String>();
-    let diff = similar::TextDiff::from_lines(text(expected), text(found))
-        .unified_diff()
-        .header("files", carrier)
-        .to_string();
+    let diff =
+        similar::TextDiff::from_lines(text(expected), text(found)).unified_diff().header("files", carrier).to_string();
     format!("{case}: {carrier} gets other values than files\n{diff}\n")
 }

@@ -17,14 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// The export of a case, unsafe fixes included.
 fn export(case: &Case, form: Form, is_folder: bool) -> Export {
-    let settings = Settings {
-        rules: case.rules.clone(),
-        options: &case.options,
-        unsafe_fixes: true,
-        baseline: None,
-        can_not_create: &|_| None,
-        sabotage: false,
-    };
+    let settings = Settings { unsafe_fixes: true, ..Settings::new(case.rules.clone(), &case.options) };
     export::export(case.read(&case.files), &settings, Request { form, is_folder, command: "meshfix export" })
 }
 
