@@ -10,7 +10,7 @@ use super::checkout::Checkout;
 use super::configuration;
 use super::files::{self, MAX_FILE_SIZE, reason, special};
 use crate::text::{Span, position};
-use crate::yaml::{self, Node};
+use crate::yaml::{self, Node, ValueError};
 
 /// Argo CD leaves out files that have this anywhere.
 const MARKER: &str = "+argocd:skip-file-rendering";
@@ -125,10 +125,14 @@ fn examine(text: String) -> Result<Found, String> {
         let (at, what) = match yaml::parse(&whole, slice) {
             Ok(None) => continue,
             Ok(Some(document)) if document.root().is_null() => continue,
-            Ok(Some(document)) if is_resource(document.root()) => {
-                resources += 1;
-                continue;
-            }
+            Ok(Some(document)) if is_resource(document.root()) => match yaml::value(&document) {
+                Ok(_) => {
+                    resources += 1;
+                    continue;
+                }
+                // Template text may be YAML by accident.
+                Err(error) => (place(&error).unwrap_or(document.root().span()), error.to_string()),
+            },
             Ok(Some(document)) => {
                 (document.root().span(), "this is no Kubernetes resource: it has no `kind`".to_owned())
             }
@@ -139,6 +143,11 @@ fn examine(text: String) -> Result<Found, String> {
             }
             Err(error) => (error.at, error.to_string()),
         };
+        let what = if text[slice.range()].contains("{{") {
+            format!("{what}; template text must be rendered first")
+        } else {
+            what
+        };
         let looks_like_one = ["apiVersion", "kind", "metadata"].iter().all(|word| whole.contains(word));
         if resources == 0 && !looks_like_one {
             return Ok(Found::Skipped("it holds no Kubernetes resource".to_owned()));
@@ -146,6 +155,13 @@ fn examine(text: String) -> Result<Found, String> {
         return Err(format!(":{}: {what}", position(&whole, at.start as usize)));
     }
     Ok(if resources == 0 { Found::Nothing } else { Found::Manifests(text) })
+}
+
+fn place(error: &ValueError) -> Option<Span> {
+    match error {
+        ValueError::NotFinite(at) | ValueError::Key(at) | ValueError::Merge(at) => Some(*at),
+        ValueError::Aliases(_) | ValueError::Depth => None,
+    }
 }
 
 fn is_resource(root: Node<'_>) -> bool {

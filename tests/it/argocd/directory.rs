@@ -158,6 +158,11 @@ fn broken() {
         (&second, "a/b.yaml:21:11: not valid YAML"),
         (&no_kind, "a/b.yaml:20:1: this is no Kubernetes resource: it has no `kind`"),
         (template, "a/b.yaml:4:"),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  a: {{ name }}\n",
+            "a/b.yaml:5:7: a mapping key must be",
+        ),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, b: .inf}\n", "a/b.yaml:3:"),
         ("apiVersion: v1\nmetadata: {name: a}\nspec: {kind: x}\n", "a/b.yaml:1:1: this is no Kubernetes resource"),
     ] {
         let app = App::at("shop", &[("shop/a/b.yaml", text), ("shop/c.yaml", BANK)]);
