@@ -1,0 +1,14 @@
+//! meshfix where people use it: real programs run what `plugins/` ships. In each of them nothing is ever deleted.
+
+mod kpt;
+mod kustomize;
+mod kustomize_corpus;
+mod selections;
+mod support;
+
+use libtest_mimic::Trial;
+
+/// All trials of the hosts.
+pub(crate) fn trials() -> Vec<Trial> {
+    [kustomize::trials(), kustomize_corpus::trials(), kpt::trials(), selections::trials()].into_iter().flatten().collect()
+}
