@@ -1,5 +1,6 @@
 //! meshfix where people use it: real programs run what `plugins/` ships. In each of them nothing is ever deleted.
 
+mod helm;
 mod kpt;
 mod kustomize;
 mod kustomize_corpus;
@@ -10,5 +11,5 @@ use libtest_mimic::Trial;
 
 /// All trials of the hosts.
 pub(crate) fn trials() -> Vec<Trial> {
-    [kustomize::trials(), kustomize_corpus::trials(), kpt::trials(), selections::trials()].into_iter().flatten().collect()
+    [kustomize::trials(), kustomize_corpus::trials(), kpt::trials(), helm::trials(), selections::trials()].into_iter().flatten().collect()
 }

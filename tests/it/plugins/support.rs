@@ -142,10 +142,13 @@ pub(super) fn word(name: &str) -> String {
 #[derive(Deserialize)]
 struct Head {
     kind: String,
+    #[serde(default)]
     metadata: Name,
+    #[serde(default)]
+    items: Vec<Head>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Name {
     #[serde(default)]
     namespace: String,
@@ -158,15 +161,20 @@ struct Name {
 /// How often each resource is there, by kind, namespace and name. Another reader than ours says so.
 pub(super) type Resources = BTreeMap<(String, String, String), usize>;
 
-/// The resources of a stream.
+/// The resources of a stream, those in Lists too.
 #[track_caller]
 pub(super) fn resources(stream: &str) -> Resources {
     let mut resources = Resources::new();
     for document in serde_yaml::Deserializer::from_str(stream) {
-        let Some(Head { kind, metadata }) = Option::deserialize(document).expect("a resource") else { continue };
-        *resources.entry((kind, metadata.namespace, metadata.name + &metadata.generated)).or_default() += 1;
+        let head: Option<Head> = Option::deserialize(document).expect("a resource");
+        head.into_iter().for_each(|head| count(head, &mut resources));
     }
     resources
+}
+
+fn count(Head { kind, metadata, items }: Head, resources: &mut Resources) {
+    *resources.entry((kind, metadata.namespace, metadata.name + &metadata.generated)).or_default() += 1;
+    items.into_iter().for_each(|item| count(item, resources));
 }
 
 /// Fails when a resource is there less often than before.
