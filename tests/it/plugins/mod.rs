@@ -2,8 +2,10 @@
 
 mod helm;
 mod kpt;
+mod kubectl;
 mod kustomize;
 mod kustomize_corpus;
+mod pre_commit;
 mod selections;
 mod support;
 
@@ -11,5 +13,5 @@ use libtest_mimic::Trial;
 
 /// All trials of the hosts.
 pub(crate) fn trials() -> Vec<Trial> {
-    [kustomize::trials(), kustomize_corpus::trials(), kpt::trials(), helm::trials(), selections::trials()].into_iter().flatten().collect()
+    [kustomize::trials(), kustomize_corpus::trials(), kpt::trials(), helm::trials(), kubectl::trials(), pre_commit::trials(), selections::trials()].into_iter().flatten().collect()
 }
