@@ -12,6 +12,7 @@ mod fixtures;
 mod formats;
 mod istio_analyzers;
 mod judge;
+mod plugins;
 mod programs;
 mod protocols;
 mod repositories;
@@ -36,6 +37,7 @@ fn main() -> std::process::ExitCode {
         formats::trials(),
         istio_analyzers::trials(),
         judge::trials(),
+        plugins::trials(),
         protocols::trials(),
         suites::trials(),
         user_transforms::trials(),

@@ -18,6 +18,15 @@ pub(crate) fn find<const N: usize>(suite: &str, programs: [&str; N]) -> Option<[
     None
 }
 
+/// The path of a program that no registry has. `None`, with a printed line, where it is not there, in CI too.
+pub(crate) fn find_where_there(suite: &str, program: &str) -> Option<PathBuf> {
+    let found = path(program);
+    if found.is_none() {
+        skip(suite, program);
+    }
+    found
+}
+
 /// `MESHFIX_PROGRAMS`, or the cache that `tests/programs/install` installs to, or the `PATH`.
 fn path(program: &str) -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -54,6 +54,13 @@ impl Ran {
         self
     }
 
+    /// The run, if it printed nothing.
+    #[track_caller]
+    pub(crate) fn nothing(self) -> Ran {
+        assert!(self.bytes.is_empty(), "stdout:\n{}\nstderr:\n{}", self.out(), self.err);
+        self
+    }
+
     /// The run, if standard error has this text.
     #[track_caller]
     pub(crate) fn says(self, text: &str) -> Ran {

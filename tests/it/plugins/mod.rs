@@ -1,0 +1,17 @@
+//! meshfix where people use it: real programs run what `plugins/` ships. In each of them nothing is ever deleted.
+
+mod helm;
+mod kpt;
+mod kubectl;
+mod kustomize;
+mod kustomize_corpus;
+mod pre_commit;
+mod selections;
+mod support;
+
+use libtest_mimic::Trial;
+
+/// All trials of the hosts.
+pub(crate) fn trials() -> Vec<Trial> {
+    [kustomize::trials(), kustomize_corpus::trials(), kpt::trials(), helm::trials(), kubectl::trials(), pre_commit::trials(), selections::trials()].into_iter().flatten().collect()
+}
