@@ -51,7 +51,8 @@ pub(super) fn patches(parts: &Parts<'_>, request: Request<'_>) -> Output {
 /// The merge patch of a resource, proven; `None` where a merge can't give the same value.
 pub(super) fn patch(patched: &Patched) -> Option<Value> {
     let name = &patched.name;
-    if patched.loses_quotes() {
+    let has_twins = |value| merge_proof::has_twins(name, value, &mut Vec::new());
+    if patched.loses_quotes() || has_twins(&patched.before) || has_twins(&patched.after) {
         return None;
     }
     let changes = difference(name, &patched.before, &patched.after, &mut Vec::new());

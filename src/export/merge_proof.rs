@@ -5,6 +5,34 @@ use serde_json::Value;
 use super::merge_lists::{self, Key};
 use crate::manifest::ResourceName;
 
+/// True when kustomize can't tell two items of a list apart: whatever it merges into such a resource, it loses one of
+/// them.
+pub(super) fn has_twins(name: &ResourceName, value: &Value, path: &mut Vec<String>) -> bool {
+    match value {
+        Value::Object(map) => map.iter().any(|(key, value)| {
+            path.push(key.clone());
+            let has_twins = has_twins(name, value, path);
+            path.pop();
+            has_twins
+        }),
+        Value::Array(items) => {
+            let is_twin = |one: &Value, other: &Value, key: Key| {
+                let mut parts = [Some(key.name), key.companion].into_iter().flatten();
+                parts.all(|part| one.get(part) == other.get(part))
+            };
+            let key = merge_lists::key(name, path);
+            let are_twins = key.is_some_and(|key| {
+                items.iter().enumerate().any(|(i, one)| items[..i].iter().any(|other| is_twin(one, other, key)))
+            });
+            path.push("*".to_owned());
+            let has_twins = are_twins || items.iter().any(|item| has_twins(name, item, path));
+            path.pop();
+            has_twins
+        }
+        _ => false,
+    }
+}
+
 /// True when the patch makes the one value of the other; the order of items that are merged by their keys is left to
 /// the program that merges.
 pub(super) fn holds(name: &ResourceName, before: &Value, patch: &Value, after: &Value) -> bool {
@@ -74,9 +102,9 @@ fn is_same(name: &ResourceName, one: &Value, other: &Value, path: &mut Vec<Strin
         (Value::Array(one), Value::Array(other)) => {
             let key = merge_lists::key(name, path).filter(|key| !key.is_ordered(path, other));
             path.push("*".to_owned());
-            let twin = |i: usize, item: &Value| match key {
-                Some(key) => other.iter().find(|other| other.get(key.name) == item.get(key.name)).or(other.get(i)),
-                None => other.get(i),
+            let twin = |i: usize, item: &Value| {
+                let is_it = |other: &&Value| key.is_none_or(|key| other.get(key.name) == item.get(key.name));
+                other.get(i).filter(is_it).or_else(|| other.iter().find(is_it))
             };
             let items = one.len() == other.len()
                 && one

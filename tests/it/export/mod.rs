@@ -1,9 +1,12 @@
 //! `meshfix export`: what its patches make of the input is what `--write` makes of it.
 
 mod cases;
+mod folders;
 mod hosts;
 mod laws;
 mod live;
+mod merges;
+mod support;
 
 use libtest_mimic::Trial;
 use meshfix::engine::Settings;
@@ -12,7 +15,10 @@ use meshfix::export::{self, Export, Form, Output, Request};
 use crate::fixtures::Case;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [cases::trials(), hosts::trials(), laws::trials(), live::trials()].into_iter().flatten().collect()
+    [cases::trials(), folders::trials(), hosts::trials(), laws::trials(), live::trials(), merges::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The export of a case, unsafe fixes included.
