@@ -1,10 +1,11 @@
-//! Other programs: started without a shell, with nothing to read, and with an end. Whatever ends us ends them too.
+//! Other programs: started without a shell, and ended in time with all that they started. They stay in our process group:
+//! who ends us with no more warning, as Argo CD does, ends that.
 
 use std::ffi::OsString;
 use std::fs::Permissions;
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -12,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpid, kill_process, waitid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tempfile::TempDir;
@@ -21,6 +22,9 @@ use super::files::reason;
 
 /// Most that a program may print, in bytes.
 const MAX_OUTPUT: u64 = 1 << 30;
+
+/// How often processes are looked for that are to end.
+const ROUNDS: usize = 100;
 
 /// Most characters of standard error that are quoted.
 const QUOTED: usize = 600;
@@ -97,6 +101,8 @@ pub struct Program {
     called: String,
     arguments: Vec<OsString>,
     environment: Vec<(&'static str, OsString)>,
+    /// What it reads on standard input.
+    input: Option<String>,
     /// Texts that no message shows, with what stands for each.
     hidden: Vec<(String, &'static str)>,
 }
@@ -122,6 +128,12 @@ impl Program {
         self
     }
 
+    /// With something to read on standard input; there is nothing without it.
+    #[must_use]
+    pub fn reading(self, input: &str) -> Program {
+        Program { input: Some(input.to_owned()), ..self }
+    }
+
     /// With a text that no message shows.
     #[must_use]
     pub fn hide(mut self, text: impl Into<String>, instead: &'static str) -> Program {
@@ -137,16 +149,21 @@ impl Program {
         let program = self.called.clone();
         let mut command = Command::new(&self.name);
         command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = start(&mut command).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Failure::Missing(self.name.clone()),
             _ => Failure::NotStarted { program: self.name.clone(), reason: reason(&error) },
         })?;
+        if let (Some(mut pipe), Some(input)) = (child.stdin.take(), self.input.clone()) {
+            // A program that does not read is no failure.
+            thread::spawn(move || drop(pipe.write_all(input.as_bytes())));
+        }
         let out = read(child.stdout.take());
         let err = read(child.stderr.take());
         let has_ended = wait(&child, deadline);
         let status = end(&mut child);
-        // A program of its own group may still hold the pipes.
+        // What the system does not show us may still hold the pipes.
         let too_long = |_| Failure::TooLong { program: program.clone(), limit: deadline.limit };
         let (status, out, err) = match (has_ended, status) {
             (false, _) => return Err(too_long(mpsc::RecvTimeoutError::Timeout)),
@@ -219,7 +236,7 @@ fn read(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// True when the program has ended by the deadline. It is not reaped yet, so its group is still its own.
+/// True when the program has ended by the deadline. It is not reaped yet, so its number is still its own.
 fn wait(child: &Child, deadline: Deadline) -> bool {
     let pid = Pid::from_child(child);
     let (sender, receiver) = mpsc::channel();
@@ -230,51 +247,77 @@ fn wait(child: &Child, deadline: Deadline) -> bool {
     receiver.recv_timeout(deadline.left()).unwrap_or(false)
 }
 
-/// What must not outlive us.
-#[derive(Debug, Default)]
-struct Ours {
-    /// The program that runs, with all that it started.
-    group: Option<Pid>,
-    /// Temporary folders.
-    folders: Vec<PathBuf>,
-}
+/// Held while a program is started or ended, with the temporary folders that there are. A signal waits for it.
+static OURS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-static OURS: Mutex<Ours> = Mutex::new(Ours { group: None, folders: Vec::new() });
-
-fn ours() -> MutexGuard<'static, Ours> {
+fn ours() -> MutexGuard<'static, Vec<PathBuf>> {
     OURS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts a program as the leader of a group of its own. A signal that comes meanwhile waits until the group is known.
 fn start(command: &mut Command) -> io::Result<Child> {
-    listen();
-    let mut ours = ours();
-    let child = command.process_group(0).spawn()?;
-    ours.group = Some(Pid::from_child(&child));
-    Ok(child)
+    prepare();
+    let _ours = ours();
+    command.spawn()
 }
 
-/// Ends what is left of the program's group, and gives how the program ended.
+/// Ends what is left of the program, and gives how it ended.
 fn end(child: &mut Child) -> io::Result<ExitStatus> {
-    let mut ours = ours();
-    // Nothing is left of most groups.
-    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
-    ours.group = None;
+    let _ours = ours();
+    end_descendants();
+    // It has ended in nearly all cases.
+    let _ = child.kill();
     child.wait()
 }
 
-/// Waits for the signals that end us, and ends the rest first.
-fn listen() {
-    static LISTENING: OnceLock<()> = OnceLock::new();
-    LISTENING.get_or_init(|| {
+/// Ends all processes below us. What is started meanwhile is seen in the next round.
+fn end_descendants() {
+    for _ in 0..ROUNDS {
+        let living = descendants();
+        if living.is_empty() {
+            return;
+        }
+        for process in living {
+            let _ = kill_process(process, Signal::KILL);
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The processes below us that have not ended, where the system tells.
+fn descendants() -> Vec<Pid> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let all = entries.filter_map(|entry| {
+        let id: i32 = entry.file_name().to_str()?.parse().ok()?;
+        // The name, in brackets, may hold anything.
+        let stat = std::fs::read(entry.path().join("stat")).ok()?;
+        let stat = String::from_utf8_lossy(&stat);
+        let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+        let is_alive = !matches!(fields.next()?, "Z" | "X");
+        Some((id, fields.next()?.parse::<i32>().ok()?, is_alive))
+    });
+    let all: Vec<(i32, i32, bool)> = all.collect();
+    let mut found = vec![getpid().as_raw_nonzero().get()];
+    let mut seen = 0;
+    while let Some(parent) = found.get(seen).copied() {
+        seen += 1;
+        found.extend(all.iter().filter(|(_, of, _)| *of == parent).map(|(id, ..)| *id));
+    }
+    let is_alive = |id: &i32| all.iter().any(|(other, _, is_alive)| other == id && *is_alive);
+    found.into_iter().skip(1).filter(is_alive).filter_map(Pid::from_raw).collect()
+}
+
+/// Takes in what programs leave behind, so that it can be found, and waits for the signals that end us.
+fn prepare() {
+    static PREPARED: OnceLock<()> = OnceLock::new();
+    PREPARED.get_or_init(|| {
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::set_child_subreaper(Some(getpid()));
         let Ok(mut signals) = Signals::new([SIGTERM, SIGINT, SIGHUP]) else { return };
         thread::spawn(move || {
             for signal in signals.forever() {
                 let ours = ours();
-                if let Some(group) = ours.group {
-                    let _ = kill_process_group(group, Signal::KILL);
-                }
-                ours.folders.iter().for_each(|folder| drop(std::fs::remove_dir_all(folder)));
+                end_descendants();
+                ours.iter().for_each(|folder| drop(std::fs::remove_dir_all(folder)));
                 // Nothing is started any more: the lock is held to the end.
                 let _ = signal_hook::low_level::emulate_default_handler(signal);
             }
@@ -294,13 +337,13 @@ impl Scratch {
     /// # Errors
     /// When none can be made.
     pub fn new() -> Result<Scratch, String> {
-        listen();
+        prepare();
         let mut ours = ours();
         let folder = tempfile::Builder::new().prefix("meshfix-").permissions(Permissions::from_mode(0o700)).tempdir();
         let folder = folder.map_err(|error| {
             format!("no temporary folder can be made: {}; mount a folder that can be written at /tmp", reason(&error))
         })?;
-        ours.folders.push(folder.path().to_owned());
+        ours.push(folder.path().to_owned());
         Ok(Scratch { folder })
     }
 

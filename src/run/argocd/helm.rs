@@ -26,7 +26,8 @@ pub(super) fn template(request: &Request) -> Result<String, Stop> {
         helm = helm.with(["--values".into(), file]);
     }
     if let Some(values) = parameters.text("values") {
-        helm = helm.with(["--values".into(), scratch.write("values.yaml", values)?]);
+        // They may be secret: no file has them, and no list of processes.
+        helm = helm.with(["--values", "-"]).reading(values);
     }
     for (flag, name) in [("--set", "helm-parameters"), ("--set-string", "helm-string-parameters")] {
         for (key, value) in parameters.map(name) {

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use libtest_mimic::Trial;
-use serde_json::json;
-
-use super::host::{Answer, App, runs};
+use super::host::{Answer, App, Ending, runs};
 use super::trial;
+use libtest_mimic::Trial;
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
         trial("a_program_that_hangs_is_ended_with_all_that_it_started", hanging),
         trial("a_program_that_leaves_others_behind_does_not_keep_us", left_behind),
+        trial("argo_cd_ends_the_program_with_us", killed),
         trial("a_signal_ends_us_and_the_program_at_once", signalled),
         trial("much_output_on_both_sides_does_not_hang", much),
     ]
@@ -62,26 +61,40 @@ fn hanging() {
     nothing_runs(&app);
 }
 
-/// A program that has ended is done, whatever it left in its group.
+/// A program that has ended is done, whatever it left behind.
 fn left_behind() {
-    let script = "sleep 300 &\necho $$ $! >\"$LOG\"\necho 'kind: Namespace'";
-    let app = App::at(".", CHART).program("helm", script);
+    for sleep in ["sleep 300", "setsid sleep 300", "setsid setsid sh -c 'sleep 300; true'"] {
+        let script = format!("{sleep} &\necho $$ $! >\"$LOG\"\necho 'kind: Namespace'");
+        let app = App::at(".", CHART).program("helm", &script);
+        let answer = app.call("generate");
+        answer.manifests();
+        assert!(answer.took < Duration::from_secs(20), "{:?}", answer.took);
+        nothing_runs(&app);
+    }
+}
+
+/// Argo CD gives the plugin no time at its deadline. What it runs is of its group, which Argo CD ends too.
+fn killed() {
+    let mut app = App::at(".", CHART).program("helm", HANGING);
+    app.timeout = Duration::from_secs(3);
     let answer = app.call("generate");
-    answer.manifests();
-    assert!(answer.took < Duration::from_secs(20), "{:?}", answer.took);
+    assert_eq!((answer.code, answer.signal, answer.out.as_str()), (None, Some(9), ""));
     nothing_runs(&app);
 }
 
 fn signalled() {
-    let mut app =
-        App::at(".", CHART).program("helm", HANGING).parameters(json!([{"name": "values", "string": "a: s3cret\n"}]));
-    app.timeout = Duration::from_secs(3);
-    let Answer { code, signal, out, took, .. } = app.call("generate");
-    // SIGTERM, and long before the second signal.
-    assert_eq!((code, signal, out.as_str()), (None, Some(15), ""));
-    assert!(took < Duration::from_millis(6500), "{took:?}");
-    nothing_runs(&app);
-    assert!(app.left_behind().is_empty(), "{:?}", app.left_behind());
+    // In a session of its own, no signal to a group reaches it.
+    let apart = HANGING.replace("sleep 300 &", "setsid sleep 300 &");
+    for script in [HANGING, &apart] {
+        let mut app = App::at(".", CHART).program("helm", script);
+        app.timeout = Duration::from_secs(3);
+        app.ending = Ending::Term;
+        let Answer { code, signal, out, took, .. } = app.call("generate");
+        assert_eq!((code, signal, out.as_str()), (None, Some(15), ""));
+        assert!(took < Duration::from_millis(6500), "{took:?}");
+        nothing_runs(&app);
+        assert!(app.left_behind().is_empty(), "{:?}", app.left_behind());
+    }
 }
 
 fn much() {

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -30,6 +30,16 @@ pub(crate) struct App {
     /// Whether the programs of this machine are on the `PATH`, too.
     is_alone: bool,
     pub(crate) timeout: Duration,
+    pub(crate) ending: Ending,
+}
+
+/// What happens at the deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// What Argo CD does: the command gets SIGKILL, its group SIGTERM, and later the rest of the group SIGKILL.
+    ArgoCd,
+    /// The command alone gets SIGTERM.
+    Term,
 }
 
 /// What came of a command.
@@ -48,7 +58,14 @@ impl App {
         let world = World::with(files);
         fs::create_dir_all(world.path(folder)).expect("a folder");
         fs::create_dir(world.outside("bin")).expect("a folder");
-        let app = App { world, folder: folder.to_owned(), environment: Vec::new(), is_alone: false, timeout: TIMEOUT };
+        let app = App {
+            world,
+            folder: folder.to_owned(),
+            environment: Vec::new(),
+            is_alone: false,
+            timeout: TIMEOUT,
+            ending: Ending::ArgoCd,
+        };
         app.with("ARGOCD_APP_NAME", "shop")
             .with("ARGOCD_APP_NAMESPACE", "market")
             .with("ARGOCD_APP_SOURCE_PATH", folder)
@@ -112,7 +129,7 @@ impl App {
         command.env("PATH", path).env("TMPDIR", temporary);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.world.path(&self.folder));
-        run(&mut command, self.timeout)
+        run(&mut command, self.timeout, self.ending)
     }
 
     /// What is left in the folder for temporary files.
@@ -122,8 +139,8 @@ impl App {
     }
 }
 
-/// Runs a command without input in a group of its own. At the deadline the group gets one signal, and later the other.
-fn run(command: &mut Command, timeout: Duration) -> Answer {
+/// Runs a command without input in a group of its own, and ends it at the deadline.
+fn run(command: &mut Command, timeout: Duration, ending: Ending) -> Answer {
     let start = Instant::now();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let child = command.spawn().expect("it starts");
@@ -131,15 +148,24 @@ fn run(command: &mut Command, timeout: Duration) -> Answer {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || drop(sender.send(child.wait_with_output())));
     let mut output = receiver.recv_timeout(timeout);
-    for signal in [Signal::TERM, Signal::KILL] {
-        if matches!(output, Err(RecvTimeoutError::Timeout)) {
-            let _ = kill_process_group(group, signal);
-            output = receiver.recv_timeout(GRACE);
+    if matches!(output, Err(RecvTimeoutError::Timeout)) {
+        match ending {
+            Ending::ArgoCd => {
+                kill_process(group, Signal::KILL).expect("ended");
+                let _ = kill_process_group(group, Signal::TERM);
+            }
+            Ending::Term => kill_process(group, Signal::TERM).expect("asked to end"),
+        }
+        output = receiver.recv_timeout(GRACE);
+        if ending == Ending::ArgoCd {
+            thread::sleep(GRACE);
+            let _ = kill_process_group(group, Signal::KILL);
         }
     }
+    let took = start.elapsed();
     let Output { status, stdout, stderr } = output.expect("it ends").expect("it ran");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    Answer { code: status.code(), signal: status.signal(), out: text(stdout), err: text(stderr), took: start.elapsed() }
+    Answer { code: status.code(), signal: status.signal(), out: text(stdout), err: text(stderr), took }
 }
 
 impl Answer {
