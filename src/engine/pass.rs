@@ -209,7 +209,11 @@ impl Run<'_> {
             grown = lost.len() > before;
         }
         for (file, problem) in bad {
-            self.internal.push(format!("{}: {problem}", files[file.0 as usize].name));
+            let problem = format!("{}: {problem}", files[file.0 as usize].name);
+            // The next pass may meet the same in what is left.
+            if !self.internal.contains(&problem) {
+                self.internal.push(problem);
+            }
         }
         let mut kept = Vec::new();
         for change in admitted {

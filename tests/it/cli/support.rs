@@ -184,6 +184,12 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
 /// Runs a command to its end, and ends it when it takes too long.
 #[track_caller]
 pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Ran {
+    finish_within(LIMIT, command, input)
+}
+
+/// The same with another limit.
+#[track_caller]
+pub(crate) fn finish_within(limit: Duration, command: &mut Command, input: &[u8]) -> Ran {
     let start = Instant::now();
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
@@ -193,7 +199,7 @@ pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Ran {
     thread::spawn(move || drop(stdin.write_all(&input)));
     let out = reader(child.stdout.take().expect("stdout"));
     let err = reader(child.stderr.take().expect("stderr"));
-    let (code, memory) = wait(&mut child, start);
+    let (code, memory) = wait(&mut child, start, limit);
     Ran {
         code,
         bytes: out.join().expect("read"),
@@ -212,16 +218,16 @@ fn reader(mut from: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
 }
 
 #[track_caller]
-fn wait(child: &mut Child, start: Instant) -> (Option<i32>, u64) {
+fn wait(child: &mut Child, start: Instant, limit: Duration) -> (Option<i32>, u64) {
     let mut memory = 0;
     loop {
         memory = memory.max(peak_memory(child.id()));
         if let Some(status) = child.try_wait().expect("waited for") {
             return (status.code(), memory);
         }
-        if start.elapsed() > LIMIT {
+        if start.elapsed() > limit {
             child.kill().expect("ended");
-            panic!("no end after {LIMIT:?}");
+            panic!("no end after {limit:?}");
         }
         thread::sleep(Duration::from_millis(2));
     }

@@ -1,10 +1,13 @@
 //! meshfix where people use it: real programs run what `plugins/` ships. In each of them nothing is ever deleted.
 
+mod argocd;
 mod helm;
 mod kpt;
 mod kubectl;
 mod kustomize;
 mod kustomize_corpus;
+mod packaging;
+mod pages;
 mod pre_commit;
 mod selections;
 mod support;
@@ -13,5 +16,5 @@ use libtest_mimic::Trial;
 
 /// All trials of the hosts.
 pub(crate) fn trials() -> Vec<Trial> {
-    [kustomize::trials(), kustomize_corpus::trials(), kpt::trials(), helm::trials(), kubectl::trials(), pre_commit::trials(), selections::trials()].into_iter().flatten().collect()
+    [argocd::trials(), kustomize::trials(), kustomize_corpus::trials(), kpt::trials(), helm::trials(), kubectl::trials(), pre_commit::trials(), packaging::trials(), pages::trials(), selections::trials()].into_iter().flatten().collect()
 }

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use super::support::{Host, SABOTAGE, text, trial};
 use crate::cli::manifests::{CLEAN, SAFE, host as on_host};
-use crate::cli::support::{Ran, finish};
+use crate::cli::support::{Ran, finish, finish_within};
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
@@ -110,7 +111,6 @@ fn whole_repository() {
     host.shell("git add . && git -c user.name=x -c user.email=x@example.com commit -qm x").with(0);
     let calls = host.world.outside("calls");
     let (program, calls_name) = (env!("CARGO_BIN_EXE_meshfix"), calls.display());
-    fs::remove_file(host.world.outside("programs/meshfix")).expect("removed");
     host.script("meshfix", &format!("#!/bin/sh\necho \"$*\" >>'{calls_name}'\nexec '{program}' \"$@\"\n"));
     host.run(&["pre-commit", "run", "--all-files", "meshfix"]).with(1).prints("files were modified");
     assert_eq!(fs::read_to_string(&calls).expect("calls"), "--write\n");
@@ -139,7 +139,7 @@ fn from_source() {
             command.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);
         }
         command.env_remove("HTTP_PROXY").env_remove("HTTPS_PROXY");
-        finish(&mut command, b"").with(code).prints(says);
+        finish_within(Duration::from_secs(1200), &mut command, b"").with(code).prints(says);
     }
     assert!(host.world.read("oven.yaml").contains("value: \"5\""));
 }

@@ -62,9 +62,18 @@ impl Host {
         symlink(program, self.programs.join(name)).expect("a link");
     }
 
-    /// Puts a script on the `PATH`.
+    /// The same for a name that may be taken.
+    pub(super) fn relink(&self, program: &Path, name: &str) {
+        // Where nothing is there, nothing goes.
+        let _ = fs::remove_file(self.programs.join(name));
+        self.link(program, name);
+    }
+
+    /// Puts a script on the `PATH`, in the place of what has its name.
     pub(super) fn script(&self, name: &str, text: &str) {
         let path = self.programs.join(name);
+        // Through a link the program itself would be written to.
+        let _ = fs::remove_file(&path);
         fs::write(&path, text).expect("written");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
     }
