@@ -175,7 +175,7 @@ impl Inventory<'_> {
     /// it, or when neither is in any.
     fn share_a_declared_folder(&self, one: ResourceId, other: ResourceId) -> bool {
         let options = self.options();
-        if options.apps.is_empty() && options.clusters.is_empty() {
+        if !declares_any(options) {
             return true;
         }
         let folders = |id: ResourceId| {
@@ -209,6 +209,11 @@ impl Inventory<'_> {
             })
         })
     }
+}
+
+/// True when the configuration declares folders that keep to themselves.
+pub(super) fn declares_any(options: &Options) -> bool {
+    !options.apps.is_empty() || !options.clusters.is_empty()
 }
 
 /// The app or cluster whose folder is the smallest around a file, as a number.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::access::{AccessIndex, AddressUse};
 use super::api_server::ApiServerCalls;
-use super::association::{Association, Nearness, declared};
+use super::association::{Association, Nearness, declared, declares_any};
 use super::config_map::ConfigMapIndex;
 use super::container::Container;
 use super::field::{Field, NodeId};
@@ -137,7 +137,7 @@ impl<'a> Inventory<'a> {
             by_kind: HashMap::new(),
             fragments: HashMap::new(),
             whole: HashMap::new(),
-            declared: files.iter().map(|file| declared(&file.name, options)).collect(),
+            declared: if declares_any(options) { files.iter().map(|file| declared(&file.name, options)).collect() } else { Vec::new() },
             partners: vec![OnceCell::new(); resources.len()],
             parts: vec![OnceCell::new(); resources.len()],
             kustomizations,
