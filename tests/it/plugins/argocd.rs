@@ -1,15 +1,14 @@
 //! Argo CD's real plugin server with the shipped `plugin.yaml`, asked over its socket as Argo CD's repo server asks it.
 
 use std::fs;
-use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::support::{Host, Resources, SABOTAGE, nothing_is_deleted, resources, text, trial, word};
-use crate::programs::Running;
+use super::argocd_server::{Plugin, names};
+use super::support::{SABOTAGE, nothing_is_deleted, text, trial};
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
@@ -29,106 +28,6 @@ pub(super) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// A plugin server, and a repository.
-struct Plugin {
-    host: Host,
-    log: PathBuf,
-    _server: Running,
-}
-
-/// What the server answers.
-type Answer = Result<Value, String>;
-
-impl Plugin {
-    /// A server that has this Helm, kustomize and meshfix, and no other program of this machine but its tools.
-    fn start(helm: &str) -> Option<Plugin> {
-        let host = Host::new(["argocd-cmp-server", "argocd-repo-client", "helm3", "helm4", "kustomize"])?;
-        host.relink(&host.world.outside(&format!("programs/{helm}")), "helm");
-        let [programs, socket, work, log] = ["programs", "plugins", "work", "log"].map(|name| host.world.outside(name));
-        [&socket, &work].iter().for_each(|folder| fs::create_dir(folder).expect("a folder"));
-        let environment = [
-            ("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", programs.display())),
-            ("HOME", host.home().display().to_string()),
-            ("TMPDIR", work.display().to_string()),
-            ("ARGOCD_PLUGINSOCKFILEPATH", socket.display().to_string()),
-            ("ARGOCD_CMP_WORKDIR", work.display().to_string()),
-        ];
-        let mut arguments = vec!["-i".to_owned()];
-        arguments.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
-        let server = programs.join("argocd-cmp-server").display().to_string();
-        arguments.extend([server, "--config-dir-path".to_owned(), word("argocd")]);
-        let server = Running::start("env".as_ref(), &arguments, &log).expect("it starts");
-        let plugin = Plugin { host, log, _server: server };
-        let start = Instant::now();
-        while !plugin.socket().exists() {
-            let is_late = start.elapsed() > Duration::from_secs(60);
-            assert!(!is_late, "the server does not listen: {}", plugin.logged());
-            thread::sleep(Duration::from_millis(20));
-        }
-        Some(plugin)
-    }
-
-    /// Without a version in `plugin.yaml` the socket has the plugin's name.
-    fn socket(&self) -> PathBuf {
-        self.host.world.outside("plugins/meshfix.sock")
-    }
-
-    fn logged(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    /// Asks about the application in this folder of the repository.
-    fn ask(&self, call: &str, folder: &str, environment: &[(&str, &str)]) -> Answer {
-        self.ask_within("60s", call, folder, environment)
-    }
-
-    fn ask_within(&self, timeout: &str, call: &str, folder: &str, environment: &[(&str, &str)]) -> Answer {
-        let world = &self.host.world;
-        let [root, socket, application] =
-            [world.path("repository"), self.socket(), world.path("repository").join(folder)]
-                .map(|path| path.display().to_string());
-        let words = ["argocd-repo-client", "--timeout", timeout, "--root", &root, &socket, call, &application];
-        let mut pairs = vec![
-            "ARGOCD_APP_NAME=north".to_owned(),
-            "ARGOCD_APP_NAMESPACE=shop".to_owned(),
-            format!("ARGOCD_APP_SOURCE_PATH={folder}"),
-            "KUBE_VERSION=1.33.2".to_owned(),
-            "KUBE_API_VERSIONS=v1,apps/v1,apps/v1/Deployment,example.com/v1/Tool".to_owned(),
-        ];
-        pairs.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
-        let words: Vec<&str> = words.into_iter().chain(pairs.iter().map(String::as_str)).collect();
-        let ran = self.host.run(&words);
-        let answer: Value = serde_json::from_slice(&ran.bytes).expect("JSON");
-        match ran.code {
-            Some(0) => Ok(answer),
-            _ => Err(answer["error"].as_str().expect("an error").to_owned()),
-        }
-    }
-
-    /// The manifests of an application with these parameters.
-    fn generate(&self, folder: &str, parameters: &Value) -> Result<Vec<Value>, String> {
-        let answer = self.ask("GenerateManifest", folder, &[("ARGOCD_APP_PARAMETERS", &parameters.to_string())])?;
-        Ok(manifests(&answer))
-    }
-
-    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        self.host.world.write(format!("repository/{name}"), text);
-    }
-
-    fn copy(&self, from: &str, to: &str) {
-        self.host.copy(from, &format!("repository/{to}"));
-    }
-}
-
-fn manifests(answer: &Value) -> Vec<Value> {
-    let texts = answer["manifests"].as_array().into_iter().flatten();
-    texts.map(|text| serde_json::from_str(text.as_str().expect("a text")).expect("JSON")).collect()
-}
-
-fn names(manifests: &[Value]) -> Resources {
-    resources(&manifests.iter().map(|manifest| format!("---\n{manifest}\n")).collect::<String>())
-}
-
 /// `kind/name` with the DNS policy and the labels of its pods.
 fn told(manifests: &[Value]) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
@@ -138,7 +37,12 @@ fn told(manifests: &[Value]) -> Vec<String> {
             let pod = if one["kind"] == "Pod" { one } else { &one["spec"]["template"] };
             let labels = &pod["metadata"]["labels"];
             let (kind, name) = (text(&one["kind"]), text(&one["metadata"]["name"]));
-            format!("{kind}/{name} {} {} {}", text(&pod["spec"]["dnsPolicy"]), text(&labels["app"]), text(&labels["version"]))
+            format!(
+                "{kind}/{name} {} {} {}",
+                text(&pod["spec"]["dnsPolicy"]),
+                text(&labels["app"]),
+                text(&labels["version"])
+            )
         })
         .collect();
     all.sort();
@@ -199,12 +103,24 @@ fn directory() {
     assert_eq!(names(&plain).len(), 5);
     let fixed = plugin.generate("app", &json!([])).expect("an answer");
     assert_eq!(names(&fixed), names(&plain));
-    let shown = ["ConfigMap/map - - -", "Deployment/billing Default billing v1", "Deployment/orders Default orders v1", "Service/billing - - -", "Service/orders - - -"];
+    let shown = [
+        "ConfigMap/map - - -",
+        "Deployment/billing Default billing v1",
+        "Deployment/orders Default orders v1",
+        "Service/billing - - -",
+        "Service/orders - - -",
+    ];
     assert_eq!(told(&fixed), shown);
     let all = plugin.generate("app", &unsafe_fixes()).expect("an answer");
     assert_eq!(told(&all), shown.map(|line| line.replace(" Default ", " ClusterFirst ")));
     // New resources come along, and nothing goes.
-    plugin.write("app/orders.yaml", text("kustomize/base/orders.yaml").replace("  selector:\n    tier: orders\n  ports", "  type: NodePort\n  selector:\n    tier: orders\n  ports"));
+    plugin.write(
+        "app/orders.yaml",
+        text("kustomize/base/orders.yaml").replace(
+            "  selector:\n    tier: orders\n  ports",
+            "  type: NodePort\n  selector:\n    tier: orders\n  ports",
+        ),
+    );
     plugin.write("meshfix.yaml", format!("{OPT_IN}spec:\n  rules:\n    exposed-service: {{hostTemplate: \"{{service}}.example.com\", gatewaySelector: {{istio: ingress}}}}\n"));
     let exposed = plugin.generate("app", &unsafe_fixes()).expect("an answer");
     nothing_is_deleted(&names(&plain), &names(&exposed));
@@ -220,14 +136,21 @@ fn chart(helm: &str) {
     let fixed = plugin.generate("charts/parcels", &unsafe_fixes()).expect("an answer");
     assert_eq!(names(&fixed), names(&plain));
     // Argo CD runs hooks itself, and a test is none of ours.
-    let shown = ["ConfigMap/seen - - -", "Deployment/north-parcels ClusterFirst north-parcels v1", "Job/north-migrate ClusterFirst - -", "Pod/north-reachable Default - -", "Service/north-parcels - - -"];
+    let shown = [
+        "ConfigMap/seen - - -",
+        "Deployment/north-parcels ClusterFirst north-parcels v1",
+        "Job/north-migrate ClusterFirst - -",
+        "Pod/north-reachable Default - -",
+        "Service/north-parcels - - -",
+    ];
     assert_eq!(told(&fixed), shown, "{helm}");
     let parameters = json!([
         {"name": "values-files", "array": ["values-production.yaml"]},
         {"name": "helm-parameters", "map": {"more": "1, 2"}},
     ]);
     let given = plugin.generate("charts/parcels", &parameters).expect("an answer");
-    let find = |manifests: &[Value], kind: &str| manifests.iter().find(|one| one["kind"] == kind).expect("a resource").clone();
+    let find =
+        |manifests: &[Value], kind: &str| manifests.iter().find(|one| one["kind"] == kind).expect("a resource").clone();
     assert_eq!(find(&given, "Deployment")["spec"]["template"]["spec"]["containers"][0]["image"], "parcels:4.0");
     let seen = json!({"kubernetes": "v1.33.2", "tools": "true", "namespace": "shop", "more": "1, 2"});
     assert_eq!(find(&given, "ConfigMap")["data"], seen, "{helm}");
@@ -318,7 +241,10 @@ fn failures() {
     let Some(plugin) = Plugin::start("helm4") else { return };
     plugin.copy("helm/example", "chart");
     plugin.copy("helm/example", "values");
-    plugin.write("values/templates/parcels.yaml", text("helm/example/templates/parcels.yaml") + "{{ fail .Values.secret }}\n");
+    plugin.write(
+        "values/templates/parcels.yaml",
+        text("helm/example/templates/parcels.yaml") + "{{ fail .Values.secret }}\n",
+    );
     plugin.write("values/values.yaml", "image: a\nsecret: need more values\n");
     plugin.write("unclosed/templates/a.yaml", "kind: Pod\nspec: [\n");
     plugin.write("unclosed/Chart.yaml", text("helm/example/Chart.yaml"));
@@ -335,8 +261,16 @@ fn failures() {
         ("mistyped", json!([]), "did you mean `unsafe`?"),
         ("chart", json!([{"name": "unsave", "string": "true"}]), "`unsave`"),
         ("chart", json!([{"name": "unsafe", "array": ["true"]}]), "`unsafe`"),
-        ("chart", json!([{"name": "values-files", "array": ["../values/values.yaml", "../../../etc/hostname"]}]), "../../../etc/hostname"),
-        ("chart", json!([{"name": "values-files", "array": ["https://values.example/a.yaml"]}]), "https://values.example/a.yaml"),
+        (
+            "chart",
+            json!([{"name": "values-files", "array": ["../values/values.yaml", "../../../etc/hostname"]}]),
+            "../../../etc/hostname",
+        ),
+        (
+            "chart",
+            json!([{"name": "values-files", "array": ["https://values.example/a.yaml"]}]),
+            "https://values.example/a.yaml",
+        ),
         ("chart", json!([{"name": "rules", "array": ["dns-polcy"]}]), "did you mean `dns-policy`?"),
         ("chart", json!([{"name": "type", "string": "jsonnet"}]), "jsonnet"),
     ] {
@@ -347,7 +281,10 @@ fn failures() {
         assert!(!error.contains("_cmp_server"), "{error}");
     }
     let error = plugin.ask("GenerateManifest", "chart", &[SABOTAGE]).expect_err("a defect");
-    assert!(error.contains("failed exit status 70: error: ") && error.matches("this is a defect of meshfix").count() == 1, "{error}");
+    assert!(
+        error.contains("failed exit status 70: error: ") && error.matches("this is a defect of meshfix").count() == 1,
+        "{error}"
+    );
     // The next request is not the worse for it.
     assert_eq!(plugin.generate("chart", &json!([])).expect("an answer").len(), 4);
 }
@@ -369,7 +306,10 @@ fn empty() {
 /// Starts another one, and ends with neither of the usual signals; both are written down.
 fn hang(plugin: &Plugin) {
     let ids = plugin.host.world.outside("ids");
-    let script = format!("#!/bin/sh\ntrap '' TERM INT HUP\nsleep 300 &\necho $$ $! >>'{}'\nwhile :; do sleep 300; done\n", ids.display());
+    let script = format!(
+        "#!/bin/sh\ntrap '' TERM INT HUP\nsleep 300 &\necho $$ $! >>'{}'\nwhile :; do sleep 300; done\n",
+        ids.display()
+    );
     plugin.host.script("kustomize", &script);
     plugin.write("app/kustomization.yaml", "resources: [a.yaml]\n");
 }

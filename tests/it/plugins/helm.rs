@@ -58,8 +58,10 @@ fn render(host: &Host, way: Way, chart: &str, arguments: &[&str], environment: O
     match way {
         Way::Helm3 => {
             let arguments = ["-"].iter().chain(arguments).flat_map(|argument| ["--post-renderer-args", argument]);
-            let words: Vec<&str> =
-                ["helm3", "template", "north", chart, "--post-renderer", "meshfix"].into_iter().chain(arguments).collect();
+            let words: Vec<&str> = ["helm3", "template", "north", chart, "--post-renderer", "meshfix"]
+                .into_iter()
+                .chain(arguments)
+                .collect();
             helm(host, &words, environment)
         }
         Way::Helm4 => {
@@ -97,11 +99,17 @@ fn with_subchart(host: &Host) {
     write("charts/shed/values.yaml", "tools: 1\n");
     write("charts/shed/templates/shed.yaml", &workload("shed", "replicas: {{ .Values.tools }}"));
     write("charts/shed/templates/job.yaml", &hook("shed-seed", "post-install,post-upgrade", "shed"));
-    write("templates/yard.yaml", &workload("yard", "{{- if .Values.port }}\n  minReadySeconds: {{ .Values.port }}\n  {{- end }}"));
+    write(
+        "templates/yard.yaml",
+        &workload("yard", "{{- if .Values.port }}\n  minReadySeconds: {{ .Values.port }}\n  {{- end }}"),
+    );
     write("templates/seed.yaml", &hook("yard-seed", "pre-install", "yard"));
     write("templates/check.yaml", &hook("yard-check", "test", "yard"));
     write("templates/NOTES.txt", "kind: Nothing\n");
-    write("crds/tool.yaml", "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: tools.example.com}\n");
+    write(
+        "crds/tool.yaml",
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: tools.example.com}\n",
+    );
 }
 
 /// A Deployment that breaks two rules, one of them safely, and its Service.
@@ -123,7 +131,10 @@ fn hook(name: &str, hook: &str, tier: &str) -> String {
 fn odd(host: &Host) {
     host.world.write("odd/Chart.yaml", CHART.replace("NAME", "odd"));
     host.world.write("odd/templates/a.yaml", "---\n\n# only a comment\n---\n# in front\n\napiVersion: v1\nkind: ConfigMap # behind\nmetadata:\n    name:   \"odd\"\ndata:\n    a: |+\n        --- no marker\n        text\n\n    b: >-\n        folded\n        text\n    'c d': \"\\u00e9 \\t 0x1F\"\n    yes: 'on'\n# at the end\n---\n");
-    host.world.write("odd/templates/crlf.yaml", "apiVersion: v1\r\nkind: ConfigMap\r\nmetadata: {name: crlf}\r\ndata:\r\n  a: 'b'\r\n");
+    host.world.write(
+        "odd/templates/crlf.yaml",
+        "apiVersion: v1\r\nkind: ConfigMap\r\nmetadata: {name: crlf}\r\ndata:\r\n  a: 'b'\r\n",
+    );
     host.world.write("odd/templates/list.yaml", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: one}}\n-   apiVersion: v1\n    kind: Secret\n    metadata: {name: two}\n    stringData: {a: hidden-straw}\n");
     host.world.write("odd/templates/json.yaml", "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"json\"}, \"data\": {\"a\": \"b\\n\"}}");
     host.world.write("odd/templates/_helpers.tpl", "{{- define \"x\" }}x{{ end }}\n");
@@ -186,7 +197,8 @@ fn hooks() {
             .collect()
     };
     for way in [Way::Helm4, Way::Pipe] {
-        let (before, after) = (plain(&host, way, "yard"), render(&host, way, "yard", &["--unsafe"], None).with(0).out());
+        let (before, after) =
+            (plain(&host, way, "yard"), render(&host, way, "yard", &["--unsafe"], None).with(0).out());
         let (before, after) = (documents(&before), documents(&after));
         assert_eq!(before.len(), after.len());
         let mut seen = 0;
@@ -201,7 +213,9 @@ fn hooks() {
                     assert_eq!(was["metadata"], is["metadata"], "{after:#}");
                     assert_eq!(is["spec"]["dnsPolicy"], "ClusterFirst");
                 }
-                None if before["kind"] == "Deployment" => assert!(is["metadata"]["labels"]["app"].is_string(), "{after:#}"),
+                None if before["kind"] == "Deployment" => {
+                    assert!(is["metadata"]["labels"]["app"].is_string(), "{after:#}")
+                }
                 None => {}
             }
             seen += usize::from(hook.is_some());
@@ -224,7 +238,9 @@ fn files() {
     };
     for way in WAYS {
         let findings = finding(way);
-        let of = |name: &str| findings.iter().find(|found| found["resource"]["name"] == name && found["rule"] == "dns-policy");
+        let of = |name: &str| {
+            findings.iter().find(|found| found["resource"]["name"] == name && found["rule"] == "dns-policy")
+        };
         for (name, file) in [
             ("north-yard", "yard/templates/yard.yaml"),
             ("north-shed", "yard/charts/shed/templates/shed.yaml"),
@@ -296,14 +312,25 @@ fn empty() {
 fn new_resources() {
     let Some(host) = host() else { return };
     let template = host.world.read("example/templates/parcels.yaml");
-    host.world.write("example/templates/parcels.yaml", template.replace("spec:\n  selector:\n    tier: parcels\n  ports", "spec:\n  type: NodePort\n  selector:\n    tier: parcels\n  ports"));
+    host.world.write(
+        "example/templates/parcels.yaml",
+        template.replace(
+            "spec:\n  selector:\n    tier: parcels\n  ports",
+            "spec:\n  type: NodePort\n  selector:\n    tier: parcels\n  ports",
+        ),
+    );
     host.world.write("meshfix.yaml", "apiVersion: meshfix.dev/v1alpha1\nkind: MeshFix\nspec:\n  unsafe: true\n  rules:\n    exposed-service: {hostTemplate: \"{service}.example.com\", gatewaySelector: {istio: ingress}}\n");
     for way in WAYS {
-        let (before, after) = (resources(&plain(&host, way, "example")), render(&host, way, "example", &[], None).with(0).out());
+        let (before, after) =
+            (resources(&plain(&host, way, "example")), render(&host, way, "example", &[], None).with(0).out());
         assert!(after.contains("type: ClusterIP") && !after.contains("postrenderer.helm.sh"), "{way:?}\n{after}");
         let after = resources(&after);
         nothing_is_deleted(&before, &after);
-        let new: Vec<_> = after.keys().filter(|name| !before.contains_key(*name)).map(|(kind, _, name)| format!("{kind}/{name}")).collect();
+        let new: Vec<_> = after
+            .keys()
+            .filter(|name| !before.contains_key(*name))
+            .map(|(kind, _, name)| format!("{kind}/{name}"))
+            .collect();
         assert_eq!(new, ["Gateway/north-parcels-gateway", "VirtualService/north-parcels-external"], "{way:?}");
     }
 }

@@ -27,7 +27,10 @@ fn host() -> Option<Host> {
 /// The shipped file with the safe fixes.
 fn labelled() -> String {
     let billing = text("kpt/package/billing.yaml");
-    billing.replace("        tier: billing\n    spec", "        tier: billing\n        app: billing\n        version: v1\n    spec")
+    billing.replace(
+        "        tier: billing\n    spec",
+        "        tier: billing\n        app: billing\n        version: v1\n    spec",
+    )
 }
 
 /// The shipped file with all fixes.
@@ -69,7 +72,8 @@ fn results() {
         .says("error dns-policy: Deployment/billing in billing.yaml");
     host.run(&[&eval[..], &["--", "unsafe=true"]].concat()).with(0);
     assert_eq!(host.world.read("orders/billing.yaml"), fixed());
-    expected["message"] = "`dnsPolicy: Default` keeps the pod from the cluster's DNS; fixed: set `dnsPolicy: ClusterFirst`".into();
+    expected["message"] =
+        "`dnsPolicy: Default` keeps the pod from the cluster's DNS; fixed: set `dnsPolicy: ClusterFirst`".into();
     expected["severity"] = "info".into();
     expected["tags"]["fix"] = "applied".into();
     assert_eq!(of_rule(), expected);
@@ -165,7 +169,10 @@ fn other_files() {
     let Some(host) = host() else { return };
     let odd = "# leads\napiVersion:   v1\nkind: ConfigMap\nmetadata:\n    name:  \"odd\"     # aligned\n\ndata:\n    a:   'yes'\n    b: |\n        text\n    c: {flow:   \"1\"}\n    list: [ 1,2 ]\n# foot\n";
     host.world.write("orders/odd.yaml", odd);
-    host.world.write("orders/deep/wide.json", "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"wide\"}}\n");
+    host.world.write(
+        "orders/deep/wide.json",
+        "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"wide\"}}\n",
+    );
     let copied = host.shell("cp -r orders copy && kpt fn eval copy --exec cat").with(0);
     assert!(copied.err.contains("[PASS]"), "{}", copied.err);
     host.run(&["kpt", "fn", "eval", "orders", "--exec", "meshfix"]).with(0);
@@ -178,7 +185,10 @@ fn other_files() {
 
 fn new_resources() {
     let Some(host) = host() else { return };
-    let billing = text("kpt/package/billing.yaml").replace("spec:\n  selector:\n    tier: billing\n  ports", "spec:\n  type: NodePort\n  selector:\n    tier: billing\n  ports");
+    let billing = text("kpt/package/billing.yaml").replace(
+        "spec:\n  selector:\n    tier: billing\n  ports",
+        "spec:\n  type: NodePort\n  selector:\n    tier: billing\n  ports",
+    );
     host.world.write("orders/deep/billing.yaml", &billing);
     std::fs::remove_file(host.world.path("orders/billing.yaml")).expect("removed");
     host.world.write("mesh.yaml", "apiVersion: meshfix.dev/v1alpha1\nkind: MeshFix\nmetadata: {name: mesh}\nspec:\n  unsafe: true\n  rules:\n    exposed-service: {hostTemplate: \"{service}.example.com\", gatewaySelector: {istio: ingress}}\n");

@@ -48,7 +48,10 @@ fn dispatch() {
     host.run(&["kubectl", "meshfix", "--version"]).with(0).prints("meshfix ");
     host.run(&["kubectl", "meshfix", "oven.yaml"]).prints("+++ b/oven.yaml");
     host.run(&["kubectl", "meshfix", "--write", "oven.yaml"]).with(0);
-    assert_eq!(host.world.read("oven.yaml"), SAFE.replace("ClusterFirstWithHostNet", "ClusterFirst").replace("value: 5", "value: \"5\""));
+    assert_eq!(
+        host.world.read("oven.yaml"),
+        SAFE.replace("ClusterFirstWithHostNet", "ClusterFirst").replace("value: 5", "value: \"5\"")
+    );
     host.world.write("oven.yaml", SAFE);
     host.run_with(SABOTAGE, &["kubectl", "meshfix", "--write", "oven.yaml"]).with(70);
     assert_eq!(host.world.read("oven.yaml"), SAFE);
@@ -61,7 +64,9 @@ fn streams() {
     let fix = ["kubectl", "meshfix", "--unsafe", "-"];
     // What `kubectl get -o yaml` prints.
     let items = |text: &str| -> String {
-        let documents = text.split("---\n").map(|document| document.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n  "));
+        let documents = text
+            .split("---\n")
+            .map(|document| document.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n  "));
         documents.map(|document| format!("- {}\n", document.trim_end())).collect()
     };
     let list = format!("apiVersion: v1\nitems:\n{}kind: List\nmetadata:\n  resourceVersion: \"\"\n", items(BANK));
@@ -87,7 +92,8 @@ fn completion() {
     let Some(host) = host() else { return };
     let candidates = |words: &[&str]| -> (Vec<String>, String) {
         let out = host.run(&[&["kubectl", "__complete", "meshfix"], words].concat()).with(0).out();
-        let mut lines: Vec<String> = out.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect();
+        let mut lines: Vec<String> =
+            out.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect();
         let directive = lines.pop().expect("a directive");
         (lines, directive)
     };
@@ -168,7 +174,10 @@ fn krew() {
     fs::write(&archives[0], b"other").expect("written");
     fs::write(&archives[1], b"other").expect("written");
     let root = host.world.path("another");
-    let again = host.run_with(("KREW_ROOT", root.to_str().expect("UTF-8")), &["krew", "install", "--manifest=meshfix.yaml", &archive]);
+    let again = host.run_with(
+        ("KREW_ROOT", root.to_str().expect("UTF-8")),
+        &["krew", "install", "--manifest=meshfix.yaml", &archive],
+    );
     again.with(1).says("checksum does not match");
     assert!(!root.join("bin/kubectl-meshfix").exists());
 }

@@ -51,8 +51,11 @@ pub(super) fn host() -> Option<Host> {
     Some(host)
 }
 
+/// A variable of a run's environment.
+pub(super) type Environment = Option<(&'static str, &'static str)>;
+
 /// Builds a folder, with the legacy plugin at hand.
-pub(super) fn build(host: &Host, command: &[&str], folder: &str, environment: Option<(&str, &str)>) -> Ran {
+pub(super) fn build(host: &Host, command: &[&str], folder: &str, environment: Environment) -> Ran {
     let plugins = host.world.outside("plugins");
     let mut command = host.command(&[command, &[folder]].concat());
     command.env("KUSTOMIZE_PLUGIN_HOME", plugins).envs(environment);
@@ -111,7 +114,7 @@ fn every_way() {
     let Some(host) = host() else { return };
     host.copy("kustomize", "k");
     let left = "dns-policy";
-    let cases: &[(&str, Option<(&str, &str)>, Result<String, &str>, &str)] = &[
+    let cases: [(&str, Environment, Result<String, &str>, &str); 9] = [
         ("{unsafe: true}", None, Ok(fixed()), "3 findings fixed"),
         ("{}", None, Ok(labelled()), left),
         ("{mode: check}", None, Ok(PLAIN.to_owned()), left),
@@ -126,7 +129,7 @@ fn every_way() {
         let name = format!("k/{overlay}/mesh-ready.yaml");
         let ran = build(&host, command, &word(&format!("kustomize/{overlay}")), None).with(0);
         assert_eq!(ran.out(), fixed(), "{command:?} {overlay}: as shipped");
-        for (spec, environment, expected, says) in cases {
+        for (spec, environment, expected, says) in &cases {
             let transformer = text(&format!("kustomize/{overlay}/mesh-ready.yaml"));
             let transformer = transformer.replace("spec:\n  unsafe: true\n", &format!("spec: {spec}\n"));
             assert!(transformer.contains(spec), "{overlay}");
@@ -160,7 +163,8 @@ fn missing_flags() {
     assert!(text("kustomize/README.md").contains(advice), "the README advises `{advice}`");
     // One overlay with unsafe fixes only, one with safe ones only.
     host.copy("kustomize", "k");
-    host.world.write("k/base/orders.yaml", text("kustomize/base/orders.yaml").replace("dnsPolicy: Default", "hostname: a"));
+    host.world
+        .write("k/base/orders.yaml", text("kustomize/base/orders.yaml").replace("dnsPolicy: Default", "hostname: a"));
     for folder in [exec.as_str(), "k/exec"] {
         for (command, is_run) in [
             ("kustomize build --enable-alpha-plugins --enable-exec", true),
@@ -195,7 +199,8 @@ fn origins() {
             host.copy("kustomize", "k");
         }
         let kustomization = text(&format!("kustomize/{overlay}/kustomization.yaml"));
-        host.world.write(format!("{folder}/kustomization.yaml"), kustomization + "buildMetadata: [originAnnotations]\n");
+        host.world
+            .write(format!("{folder}/kustomization.yaml"), kustomization + "buildMetadata: [originAnnotations]\n");
         let transformer = text(&format!("kustomize/{overlay}/mesh-ready.yaml"));
         host.world.write(format!("{folder}/mesh-ready.yaml"), transformer.replace("unsafe: true", "failOn: error"));
         let ran = build(&host, command, &folder, None).with(1);
@@ -216,7 +221,8 @@ spec:
 fn new_resources() {
     let Some(host) = host() else { return };
     host.copy("kustomize", "k");
-    let orders = text("kustomize/base/orders.yaml").replace("  selector:\n    tier: orders\n  ports", "  type: NodePort\n  selector:\n    tier: orders\n  ports");
+    let orders = text("kustomize/base/orders.yaml")
+        .replace("  selector:\n    tier: orders\n  ports", "  type: NodePort\n  selector:\n    tier: orders\n  ports");
     assert!(orders.contains("NodePort"));
     host.world.write("k/base/orders.yaml", orders);
     for Way { command, overlay } in WAYS {
@@ -224,7 +230,10 @@ fn new_resources() {
         let kustomization = text(&format!("kustomize/{overlay}/kustomization.yaml"));
         let kustomization = kustomization + "nameSuffix: -blue\nsortOptions: {order: fifo}\n";
         let (resources_only, _) = kustomization.split_once("transformers:").expect("transformers");
-        host.world.write("k/plain/kustomization.yaml", format!("{resources_only}nameSuffix: -blue\nsortOptions: {{order: fifo}}\n"));
+        host.world.write(
+            "k/plain/kustomization.yaml",
+            format!("{resources_only}nameSuffix: -blue\nsortOptions: {{order: fifo}}\n"),
+        );
         host.world.write(format!("{folder}/kustomization.yaml"), &kustomization);
         let transformer = text(&format!("kustomize/{overlay}/mesh-ready.yaml"));
         host.world.write(format!("{folder}/mesh-ready.yaml"), transformer.replace("spec:\n  unsafe: true\n", EXPOSED));
@@ -233,7 +242,12 @@ fn new_resources() {
         nothing_is_deleted(&resources(&plain), &resources(&out));
         let kinds: Vec<&str> = out.lines().filter_map(|line| line.strip_prefix("kind: ")).collect();
         assert_eq!(kinds, ["Deployment", "Service", "Gateway", "VirtualService"], "{command:?} {overlay}:\n{out}");
-        for part in ["host: north-orders-blue\n", "type: ClusterIP\n", "- north-orders-blue.example.com\n", "app: north-orders-blue\n"] {
+        for part in [
+            "host: north-orders-blue\n",
+            "type: ClusterIP\n",
+            "- north-orders-blue.example.com\n",
+            "app: north-orders-blue\n",
+        ] {
             assert!(out.contains(part), "{part:?}\n{out}");
         }
         assert!(!out.contains("config.kubernetes.io") && !out.contains("config.k8s.io"), "{out}");

@@ -49,6 +49,7 @@ fn every_kustomization(corpus: &Path) {
     let (compared, created) = (compared.into_inner(), created.into_inner());
     eprintln!("kustomize: {compared} of {} kustomizations compared, {created} resources created", folders.len());
     assert!(compared >= 200, "only {compared} kustomizations could be built");
+    assert!(created > 0, "some Services of the corpus are exposed");
 }
 
 /// All folders with a kustomization.
@@ -57,7 +58,10 @@ fn kustomizations(folder: &Path) -> BTreeSet<PathBuf> {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             found.extend(kustomizations(&entry.path()));
-        } else if matches!(entry.file_name().to_str(), Some("kustomization.yaml" | "kustomization.yml" | "Kustomization")) {
+        } else if matches!(
+            entry.file_name().to_str(),
+            Some("kustomization.yaml" | "kustomization.yml" | "Kustomization")
+        ) {
             found.insert(folder.to_owned());
         }
     }
@@ -92,12 +96,13 @@ fn compare(host: &Host, folder: &Path, compared: &AtomicUsize) -> Result<usize, 
         return check(plain.err.contains("!= 'Component'"), || plain.err).map(|()| 0);
     }
     let nothing = "select: [none]";
-    let turn = compared.fetch_add(1, Ordering::Relaxed);
-    for way in ["exec", "legacy"].into_iter().take(if turn.is_multiple_of(5) { 2 } else { 1 }) {
+    let is_fifth = compared.fetch_add(1, Ordering::Relaxed).is_multiple_of(5);
+    // What kustomize does around a function takes it long, around its own kind of plugin not.
+    for way in ["exec", "legacy"].into_iter().take(if is_fifth { 2 } else { 1 }) {
         let ran = overlay(way, Some((way, nothing)));
         check(ran.code == Some(0) && ran.bytes == plain.bytes, || format!("{way}: other bytes: {}", ran.err))?;
     }
-    let all = overlay("all", Some(("exec", EXPOSED)));
+    let all = overlay("all", Some((if is_fifth { "exec" } else { "legacy" }, EXPOSED)));
     check(all.code == Some(0), || format!("with all rules: {}", all.err))?;
     let (before, after) = (resources(&plain.out()), resources(&all.out()));
     nothing_is_deleted(&before, &after);
@@ -108,7 +113,7 @@ fn compare(host: &Host, folder: &Path, compared: &AtomicUsize) -> Result<usize, 
 /// All fixes, with a gateway and public names for all exposed Services.
 const EXPOSED: &str = r#"unsafe: true
   rules:
-    exposed-service: {hostTemplate: "{service}.{namespace}.example.com", gatewaySelector: {istio: ingress}}"#;
+    exposed-service: {hostTemplate: "{service}.example.com", gatewaySelector: {istio: ingress}}"#;
 
 fn check(holds: bool, problem: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(problem()) }

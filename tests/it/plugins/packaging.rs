@@ -82,10 +82,15 @@ fn sidecar() {
     let Some(host) = Host::new(["kubectl"]) else { return };
     let deployment = deployment.display().to_string();
     let patch = word("argocd/repo-server-patch.yaml");
-    let out = host.run(&["kubectl", "patch", "--local", "-f", &deployment, "--patch-file", &patch, "-o", "json"]).with(0).out();
+    let out = host
+        .run(&["kubectl", "patch", "--local", "-f", &deployment, "--patch-file", &patch, "-o", "json"])
+        .with(0)
+        .out();
     let before = yaml(&fs::read_to_string(&deployment).expect("readable"));
     let after: Value = serde_json::from_str(&out).expect("JSON");
-    let pod = |deployment: &Value, list: &str| deployment["spec"]["template"]["spec"][list].as_array().cloned().unwrap_or_default();
+    let pod = |deployment: &Value, list: &str| {
+        deployment["spec"]["template"]["spec"][list].as_array().cloned().unwrap_or_default()
+    };
     let names = |list: &[Value]| -> BTreeSet<String> {
         list.iter().filter_map(|one| one["name"].as_str()).map(str::to_owned).collect()
     };
@@ -126,7 +131,11 @@ fn images() {
     let patch = yaml(&text("argocd/repo-server-patch.yaml"));
     let command = &patch["spec"]["template"]["spec"]["containers"][0]["command"];
     assert!(argocd.ends_with(&format!("USER 999\n# Argo CD puts its plugin server there; repo-server-patch.yaml mounts it.\nENTRYPOINT {command}\n")), "{command}");
-    let copied: Vec<&str> = argocd.lines().filter_map(|line| line.strip_prefix("COPY ")).filter(|line| !line.starts_with("--from")).collect();
+    let copied: Vec<&str> = argocd
+        .lines()
+        .filter_map(|line| line.strip_prefix("COPY "))
+        .filter(|line| !line.starts_with("--from"))
+        .collect();
     assert_eq!(copied, ["plugin.yaml /home/argocd/cmp-server/config/plugin.yaml"]);
     assert!(shipped("argocd/plugin.yaml").is_file());
 }
@@ -151,7 +160,11 @@ fn context() {
             for part in code.split("include_str!(\"").skip(1) {
                 let target = path.with_file_name("").join(part.split('"').next().expect("a name"));
                 let target = fs::canonicalize(target).expect("it is there");
-                let target = target.strip_prefix(fs::canonicalize(root("")).expect("a path")).expect("inside").display().to_string();
+                let target = target
+                    .strip_prefix(fs::canonicalize(root("")).expect("a path"))
+                    .expect("inside")
+                    .display()
+                    .to_string();
                 included += 1;
                 if !is_in(&target) {
                     outside.push(target);
@@ -199,7 +212,8 @@ fn step(host: &Host, number: usize, inputs: &[(&str, &str)], environment: &[(&st
         command.env(name, host.world.outside(name));
     }
     for (name, value) in step["env"].as_object().into_iter().flatten() {
-        let input = value.as_str().and_then(|value| value.strip_prefix("${{ inputs.")?.strip_suffix(" }}")).expect("an input");
+        let input =
+            value.as_str().and_then(|value| value.strip_prefix("${{ inputs.")?.strip_suffix(" }}")).expect("an input");
         let default = action["inputs"][input]["default"].as_str().expect("an input that is declared");
         let given = inputs.iter().find(|(name, _)| *name == input).map_or(default, |(_, value)| value);
         command.env(name, given);
@@ -218,11 +232,19 @@ fn action() {
     };
     // By default everything is read, annotated and summed up.
     let ran = step(&host, 1, &[], &[]).with(1);
-    assert!(ran.out().contains("::error title=meshfix") && ran.out().contains("file=deploy/oven.yaml,line=8"), "{}", ran.out());
+    assert!(
+        ran.out().contains("::error title=meshfix") && ran.out().contains("file=deploy/oven.yaml,line=8"),
+        "{}",
+        ran.out()
+    );
     assert_eq!(told("GITHUB_OUTPUT"), "exit-code=1\n");
     assert!(told("GITHUB_STEP_SUMMARY").contains("dns-policy"));
     // Paths keep their blanks, arguments are words, and neither is ever a command.
-    let inputs = [("paths", "clean ones\n\nclean ones/shelf.yaml\n"), ("arguments", "--unsafe\n --fail-on warning"), ("sarif", "report.sarif")];
+    let inputs = [
+        ("paths", "clean ones\n\nclean ones/shelf.yaml\n"),
+        ("arguments", "--unsafe\n --fail-on warning"),
+        ("sarif", "report.sarif"),
+    ];
     step(&host, 1, &inputs, &[]).with(0);
     assert_eq!(told("GITHUB_OUTPUT"), "exit-code=0\nsarif=report.sarif\n");
     let sarif: Value = serde_json::from_str(&host.world.read("report.sarif")).expect("JSON");
@@ -238,7 +260,8 @@ fn action() {
     step(&host, 1, &[], &[super::support::SABOTAGE]).with(70);
     assert_eq!(told("GITHUB_OUTPUT"), "exit-code=70\n");
     assert_eq!(host.world.read("deploy/oven.yaml"), SAFE);
-    let outputs: Vec<String> = yaml(&read("action.yml"))["outputs"].as_object().expect("outputs").keys().cloned().collect();
+    let outputs: Vec<String> =
+        yaml(&read("action.yml"))["outputs"].as_object().expect("outputs").keys().cloned().collect();
     assert_eq!(outputs, ["exit-code", "sarif"]);
 }
 
@@ -251,7 +274,9 @@ fn install() {
     fs::create_dir(&tools).expect("a folder");
     host.relink(Path::new("/nowhere"), "meshfix");
     for tool in ["bash", "dirname"] {
-        let found = std::env::split_paths(&std::env::var_os("PATH").expect("a path")).map(|folder| folder.join(tool)).find(|path| path.is_file());
+        let found = std::env::split_paths(&std::env::var_os("PATH").expect("a path"))
+            .map(|folder| folder.join(tool))
+            .find(|path| path.is_file());
         std::os::unix::fs::symlink(found.expect("it is there"), tools.join(tool)).expect("a link");
     }
     let path = tools.to_str().expect("UTF-8");

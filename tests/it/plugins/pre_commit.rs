@@ -24,7 +24,8 @@ pub(super) fn trials() -> Vec<Trial> {
 /// The hooks of `.pre-commit-hooks.yaml`, run by the program that is there.
 fn hooks() -> Vec<Value> {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join(".pre-commit-hooks.yaml");
-    let mut hooks: Vec<Value> = serde_yaml::from_str(&fs::read_to_string(shipped).expect("it is shipped")).expect("YAML");
+    let mut hooks: Vec<Value> =
+        serde_yaml::from_str(&fs::read_to_string(shipped).expect("it is shipped")).expect("YAML");
     for hook in &mut hooks {
         assert_eq!(hook["language"], "rust");
         hook["language"] = "system".into();
@@ -92,7 +93,11 @@ fn left() {
         let Some(host) = repository(arguments, files) else { return };
         let before = host.world.files();
         let mut command = host.command(&["pre-commit", "run", "--all-files", "meshfix"]);
-        finish(command.envs(environment), b"").with(code).prints(says).prints(if code == 0 { "Passed" } else { "Failed" });
+        finish(command.envs(environment), b"").with(code).prints(says).prints(if code == 0 {
+            "Passed"
+        } else {
+            "Failed"
+        });
         let files = |files: std::collections::BTreeMap<_, _>| -> Vec<(std::path::PathBuf, Vec<u8>)> {
             files.into_iter().filter(|(name, _): &(std::path::PathBuf, _)| !name.starts_with(".git")).collect()
         };
@@ -131,8 +136,11 @@ fn from_source() {
     let home = std::env::var("HOME").expect("a home");
     let of_rust = |name: &str, folder: &str| std::env::var(name).unwrap_or_else(|_| format!("{home}/{folder}"));
     for (code, says) in [(1, "files were modified by this hook"), (0, "Passed")] {
-        let mut command = host.command(&["pre-commit", "try-repo", env!("CARGO_MANIFEST_DIR"), "meshfix", "--all-files"]);
-        command.env("CARGO_HOME", of_rust("CARGO_HOME", ".cargo")).env("RUSTUP_HOME", of_rust("RUSTUP_HOME", ".rustup"));
+        let mut command =
+            host.command(&["pre-commit", "try-repo", env!("CARGO_MANIFEST_DIR"), "meshfix", "--all-files"]);
+        command
+            .env("CARGO_HOME", of_rust("CARGO_HOME", ".cargo"))
+            .env("RUSTUP_HOME", of_rust("RUSTUP_HOME", ".rustup"));
         // The next clone of this repository builds only what changed, and what is built need not be fast.
         command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("pre-commit"));
         for (name, value) in [("LTO", "off"), ("OPT_LEVEL", "0"), ("CODEGEN_UNITS", "256")] {

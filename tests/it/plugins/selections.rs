@@ -18,7 +18,11 @@ fn one_kind_alone() -> Result<(), Failed> {
     for (name, folder) in fixtures::all() {
         let mut case = Case::load(&folder);
         // The user's own rules are behind ours.
-        let users = case.rules.iter().copied().filter(|rule| !transforms::ALL.iter().any(|own| own.meta().name == rule.meta().name));
+        let users = case
+            .rules
+            .iter()
+            .copied()
+            .filter(|rule| !transforms::ALL.iter().any(|own| own.meta().name == rule.meta().name));
         case.rules = transforms::ALL.iter().copied().chain(users).collect();
         let items = items(&case.files);
         let whole: Vec<usize> = (0..items.len()).collect();
@@ -34,7 +38,8 @@ fn one_kind_alone() -> Result<(), Failed> {
                 changes += 1;
                 if in_whole.get(&place) != Some(&values) {
                     let (at, path) = place;
-                    failures.push(format!("{name}: {kind} alone: {} at {path}: {values:?}", items[at]["metadata"]["name"]));
+                    failures
+                        .push(format!("{name}: {kind} alone: {} at {path}: {values:?}", items[at]["metadata"]["name"]));
                 }
             }
         }
