@@ -137,7 +137,11 @@ impl<'a> Inventory<'a> {
             by_kind: HashMap::new(),
             fragments: HashMap::new(),
             whole: HashMap::new(),
-            declared: if declares_any(options) { files.iter().map(|file| declared(&file.name, options)).collect() } else { Vec::new() },
+            declared: if declares_any(options) {
+                files.iter().map(|file| declared(&file.name, options)).collect()
+            } else {
+                Vec::new()
+            },
             partners: vec![OnceCell::new(); resources.len()],
             parts: vec![OnceCell::new(); resources.len()],
             kustomizations,
