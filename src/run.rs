@@ -18,7 +18,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Cli, Color, Command, Filter, Format};
-use crate::io::resource_list;
+use crate::io::{resource_list, stream};
 use crate::report::{self, View};
 use crate::rule::Transform;
 use crate::spelling;
@@ -109,6 +109,13 @@ fn fix(cli: &Cli) -> u8 {
             Ok(choices) => filter::run(&choices, reporting, talk, text),
             Err(problems) => problems.iter().fold(USAGE, |_, problem| fail(problem)),
         };
+    }
+    // A host that calls a function with flags and gets the files here, or nothing, deletes what it sent.
+    if cli.paths.is_empty() && stream::is_waiting() {
+        return fail(
+            "something stands on standard input, and no PATH says what to read: `-` reads it, `fn` takes a ResourceList, \
+             `.` reads the files here",
+        );
     }
     let here = [PathBuf::from(".")];
     let paths = if cli.paths.is_empty() { &here[..] } else { &cli.paths };

@@ -15,6 +15,9 @@ use crate::yaml::{self, Document, Node, Op, Plan};
 /// The kind of the document.
 const KIND: &str = "ResourceList";
 
+/// Where functions tell what they found.
+const RESULTS: &str = "results";
+
 /// A ResourceList, read.
 #[derive(Debug)]
 pub struct ResourceList {
@@ -79,11 +82,13 @@ impl ResourceList {
             let at = place(index.position(text, root.span().start));
             return Err(format!("{at}: `apiVersion` must be `config.kubernetes.io/v1`, not `{version}`"));
         }
-        if let Some(items) = root.get("items")
-            && !items.kind().is_sequence()
-            && !items.value().is_ok_and(|value| value.is_null())
-        {
-            return Err(format!("{}: `items` must be a list", place(index.position(text, items.span().start))));
+        for key in ["items", RESULTS] {
+            if let Some(list) = root.get(key)
+                && !list.kind().is_sequence()
+                && !list.value().is_ok_and(|value| value.is_null())
+            {
+                return Err(format!("{}: `{key}` must be a list", place(index.position(text, list.span().start))));
+            }
         }
         Ok(list)
     }
@@ -147,8 +152,14 @@ pub fn with_results(text: &str, results: Vec<Value>) -> Result<String, String> {
     let (slice, document) = yaml::slices(&text).into_iter().find_map(read).ok_or("it can't be read again")?;
     let root = document.root();
     let mut plan = Plan::new(&document);
-    let push = |value| (root.into(), Op::Push { path: vec!["results".to_owned()], value });
-    let ops: Vec<_> = results.into_iter().map(push).collect();
+    let ops: Vec<_> = match root.get(RESULTS) {
+        Some(have) if have.kind().is_sequence() => {
+            let push = |value| (have.into(), Op::Push { path: Vec::new(), value });
+            results.into_iter().map(push).collect()
+        }
+        Some(none) => vec![(none.into(), Op::Set(results.into()))],
+        None => vec![(root.into(), Op::Insert { path: vec![RESULTS.to_owned()], value: results.into(), order: &[] })],
+    };
     plan.admit(&ops).map_err(|denial| format!("{denial:?}"))?;
     let rendering = plan.render().map_err(|refusal| refusal.to_string())?;
     let after: Arc<str> = rendering.edits.apply(&text).into();

@@ -2,6 +2,9 @@
 
 use std::io::{self, Read as _, Write as _};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::FileType;
+
 use crate::manifest::{Kinds, SourceFile};
 
 /// Largest stream that is read, in bytes: offsets are 32 bits wide.
@@ -27,6 +30,23 @@ pub enum Error {
     /// The stream is too long.
     #[error("standard input is longer than 1 GiB")]
     TooLong,
+}
+
+/// How long somebody who calls a function may take to send the first byte.
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
+
+/// True when somebody sends something on standard input. Nothing of it is read.
+pub fn is_waiting() -> bool {
+    let stdin = io::stdin();
+    let is_pipe = rustix::fs::fstat(&stdin)
+        .is_ok_and(|status| matches!(FileType::from_raw_mode(status.st_mode), FileType::Fifo | FileType::Socket));
+    if !is_pipe {
+        return false;
+    }
+    let mut asked = [PollFd::new(&stdin, PollFlags::IN)];
+    // An end that is closed answers at once, and has nothing.
+    let answered = rustix::event::poll(&mut asked, Some(&PATIENCE)).is_ok_and(|number| number > 0);
+    answered && rustix::io::ioctl_fionread(&stdin).is_ok_and(|bytes| bytes > 0)
 }
 
 /// Reads standard input to its end.

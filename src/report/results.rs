@@ -113,14 +113,11 @@ fn parts(pointer: &str) -> Vec<String> {
 fn path(document: &Document, pointer: &str) -> String {
     let parts = parts(pointer);
     let mut out = String::new();
-    let mut from = 0;
-    for end in 1..=parts.len() {
-        let parent = document.root().pointer(&parts[..end - 1]);
+    let mut parent = Some(document.root());
+    for (depth, part) in parts.iter().enumerate() {
         let is_item = parent.is_some_and(|parent| parent.kind().is_sequence());
-        let part = &parts[end - 1];
         // The path of an item starts at the item.
-        if is_item && from == 0 && end == 2 && parts[0] == "items" {
-            from = end;
+        if is_item && depth == 1 && parts[0] == "items" {
             out.clear();
         } else if is_item {
             out.push_str(&format!("[{part}]"));
@@ -130,6 +127,7 @@ fn path(document: &Document, pointer: &str) -> String {
             out.push_str(if out.is_empty() { "" } else { "." });
             out.push_str(part);
         }
+        parent = parent.and_then(|parent| parent.pointer(std::slice::from_ref(part)));
     }
     out
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::choices::Choices;
 use super::console::{Console, deliver};
+use super::tree::is_one_of;
 use super::{CLEAN, FOUND, INTERNAL, USAGE, fail};
 use crate::cli::{Export, FormName, Reporting};
 use crate::engine::Settings;
@@ -94,6 +95,9 @@ fn read(arguments: &Export, kinds: &Kinds, target: Option<&Path>) -> Result<Inpu
     let here = [PathBuf::from(".")];
     let paths = if arguments.paths.is_empty() { &here[..] } else { &arguments.paths };
     let workspace = files::read(paths, kinds.clone(), arguments.reading.threads(), arguments.reading.most());
+    if let Some(file) = arguments.output.as_ref().filter(|file| is_one_of(file, &workspace.paths)) {
+        return Err(format!("`-o {}` is one of the manifests that are read; choose another file", file.display()));
+    }
     let target = target.and_then(|target| std::fs::canonicalize(target).ok());
     let is_outside = |path: &Path| match &target {
         Some(target) => !std::fs::canonicalize(path).is_ok_and(|path| path.starts_with(target)),

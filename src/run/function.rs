@@ -7,7 +7,7 @@ use super::console::Console;
 use super::filter::{self, exit_code, fix, fixed, print, which};
 use super::left_over;
 use super::{INTERNAL, USAGE, fail};
-use crate::cli::Filter;
+use crate::cli::{Filter, Format, Reporting};
 use crate::config;
 use crate::io::files::reason;
 use crate::io::resource_list::{FunctionConfig, ResourceList, with_results};
@@ -19,6 +19,9 @@ const CONFIG: &str = "functionConfig";
 /// Fixes a ResourceList, and gives the exit code.
 pub(super) fn run(flags: &Filter, text: &str) -> u8 {
     let Filter { choice, reporting, talk } = flags;
+    if let Err(problem) = answers_on_stdout(reporting) {
+        return fail(problem);
+    }
     let list = match ResourceList::read(text) {
         Ok(list) => list,
         Err(problem) => return fail(&problem),
@@ -27,7 +30,7 @@ pub(super) fn run(flags: &Filter, text: &str) -> u8 {
         Err(problem) => return fail(&problem),
         Ok(FunctionConfig::None) => Choices::new(choice, reporting, &[]),
         Ok(FunctionConfig::Ours(node)) => config::read_node(node, &names())
-            .map_err(|problems| placed(CONFIG, problems))
+            .map_err(|problems| placed(CONFIG, without_places(problems)))
             .and_then(|config| Choices::given(config, CONFIG, choice, reporting)),
         Ok(FunctionConfig::Data(data)) => config::read_strings(&data, &names())
             .map_err(|problems| placed(CONFIG, problems))
@@ -67,9 +70,31 @@ pub(super) fn run(flags: &Filter, text: &str) -> u8 {
     exit_code(&choices, reporting, &outcome)
 }
 
+/// A host takes standard output for all that is left, so nothing else may stand there.
+fn answers_on_stdout(reporting: &Reporting) -> Result<(), &'static str> {
+    let outputs = &reporting.outputs;
+    let is_elsewhere = outputs.files().any(|(_, format)| format == Format::Text)
+        || outputs.printed().is_some_and(|format| format != Format::Text);
+    if is_elsewhere {
+        return Err(
+            "a function's standard output is the list for its host, or the host deletes everything; give each \
+                    `--format` a file of its own, as in `--format json -o FILE`",
+        );
+    }
+    Ok(())
+}
+
+/// The host made the list, so its lines say nothing to who wrote the configuration.
+fn without_places(problems: Vec<config::Problem>) -> Vec<config::Problem> {
+    problems.into_iter().map(|problem| config::Problem { at: None, ..problem }).collect()
+}
+
 /// Fixes the stream that kustomize gives a plugin of its own; the configuration stands in a file.
 pub(super) fn plugin(configuration: &Path, flags: &Filter) -> u8 {
     let Filter { choice, reporting, talk } = flags;
+    if let Err(problem) = answers_on_stdout(reporting) {
+        return fail(problem);
+    }
     let name = configuration.display().to_string();
     let text = match std::fs::read_to_string(configuration) {
         Ok(text) => text,

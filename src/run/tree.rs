@@ -1,6 +1,6 @@
 //! Files and folders: the diff of what would be written, or the writing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::choices::Choices;
 use super::console::{Console, deliver};
@@ -24,19 +24,23 @@ pub(super) fn run(cli: &Cli, choices: &Choices, paths: &[PathBuf]) -> u8 {
     if cli.talk.verbose {
         console.say(&choices.told());
     }
+    let outputs = &cli.reporting.outputs;
     let progress = Progress::start(&console, !cli.showing.no_progress);
     let watch = |step| progress.engine(step);
     let settings = Settings { watch: &watch, ..choices.settings() };
     let (threads, most) = (cli.reading.threads(), cli.reading.most());
     let workspace = files::read_watched(paths, Kinds::of(&choices.options), threads, most, &|| progress.file());
     let files::Workspace { files, paths, skipped, errors } = workspace;
+    if let Some(taken) = outputs.files().map(|(file, _)| file).find(|file| is_one_of(file, &paths)) {
+        drop(progress);
+        return fail(&format!("`-o {}` is one of the manifests that are read; choose another file", taken.display()));
+    }
     let outcome = engine::run(files, &settings);
     progress.writing();
     let failures = if cli.write { write_all(&outcome, &paths) } else { Vec::new() };
     // Nothing else is printed before this.
     drop(progress);
     let view = View::new(&outcome, cli.write && failures.is_empty());
-    let outputs = &cli.reporting.outputs;
     let mut problems = Vec::new();
     for (file, format) in outputs.files() {
         let text = render(cli, &console, &view, format, &skipped, console.file());
@@ -74,6 +78,15 @@ pub(super) fn run(cli: &Cli, choices: &Choices, paths: &[PathBuf]) -> u8 {
         () if is_found && !cli.reporting.exit_zero => FOUND,
         () => CLEAN,
     }
+}
+
+/// True for a file that is among those that were read.
+pub(super) fn is_one_of(file: &Path, read: &[PathBuf]) -> bool {
+    let Ok(real) = std::fs::canonicalize(file) else { return false };
+    let name = real.file_name();
+    // Most files have another name already.
+    let mut same = read.iter().filter(|path| path.file_name() == name || path.is_symlink());
+    same.any(|path| std::fs::canonicalize(path).is_ok_and(|path| path == real))
 }
 
 /// A result as text.

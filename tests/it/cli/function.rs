@@ -26,6 +26,9 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("function_adds_to_results_that_are_there", earlier_results),
         trial("function_reads_json", json_list),
         trial("function_writes_reports_beside_the_list", reports),
+        trial("function_never_answers_with_something_else", nothing_else),
+        trial("function_called_with_flags_alone_is_refused", flags_alone),
+        trial("output_never_replaces_an_input", own_output),
         trial("legacy_plugin_takes_its_configuration_from_a_file", legacy_plugin),
         trial("legacy_plugin_prints_nothing_for_nothing", legacy_generator),
     ]
@@ -166,8 +169,8 @@ fn configurations() {
 
 fn bad_configurations() {
     let cases = [
-        (ours("{unsave: true}"), "functionConfig:7:10: there is no key `unsave` in `spec`; did you mean `unsafe`?"),
-        (ours("{failOn: high}"), "functionConfig:7:18: `failOn` must be"),
+        (ours("{unsave: true}"), "functionConfig: there is no key `unsave` in `spec`; did you mean `unsafe`?"),
+        (ours("{failOn: high}"), "functionConfig: `failOn` must be"),
         (data("{unsafe: 'yes'}"), "functionConfig: `unsafe` must be true or false, not the string \"yes\""),
         (data("{rules.dns-ndot.explicit: 'true'}"), "did you mean `dns-ndots`?"),
         (data("{select: [a]}"), "functionConfig: `data.select` must be a string; write lists with commas"),
@@ -312,7 +315,50 @@ fn earlier_results() {
     let ran = World::new().stream(&["fn"], &text).with(0);
     let results = parted(&ran).1;
     assert_eq!(results[0]["message"], "from another function");
-    assert!(results.len() > 1);
+    assert!(results.len() > 6);
+    for none in ["results:\n", "results: null\n", "results: []\n"] {
+        let ran = World::new().stream(&["fn"], format!("{}{none}", list(""))).with(0);
+        let value: Value = serde_yaml::from_str(&ran.out()).expect("YAML");
+        assert!(value["results"].as_array().is_some_and(|results| results.len() > 6), "{none}");
+    }
+    let ran =
+        World::new().stream(&["fn"], format!("{}results: {{}}\n", list(""))).with(2).says("`results` must be a list");
+    assert!(ran.bytes.is_empty());
+}
+
+/// Whatever else stood on standard output, kustomize and kpt would delete what they sent.
+fn nothing_else() {
+    for args in [&["fn", "-o", "x.yaml"][..], &["fn", "--format", "json"], &["--format", "sarif", "-"]] {
+        let world = World::new();
+        let ran = world.stream(args, list("")).with(2).says("standard output is the list for its host");
+        assert!(ran.bytes.is_empty() && world.files().is_empty());
+    }
+}
+
+fn flags_alone() {
+    let world = World::with(&[("van.yaml", STREAM)]);
+    for args in [&["--unsafe"][..], &["--fail-on", "error"], &["-q"], &["--write", "--unsafe"], &["--check"]] {
+        let ran = world.stream(args, list("")).with(2).says("no PATH says what to read: `-` reads it");
+        assert!(ran.bytes.is_empty(), "{}", ran.out());
+        assert_eq!(world.read("van.yaml"), STREAM);
+    }
+    // Nobody sends anything: the flags are for the files here.
+    world.run(&["--check"]).with(1);
+}
+
+fn own_output() {
+    let world = World::with(&[("van.yaml", STREAM)]);
+    symlink("van.yaml", world.path("link.yaml")).expect("a link");
+    for file in ["van.yaml", "link.yaml"] {
+        for args in [
+            &[".", "-o"][..],
+            &["--write", ".", "--format", "json", "-o"],
+            &["export", "--as", "json-patch", ".", "-o"],
+        ] {
+            world.run(&[args, &[file]].concat()).with(2).says("is one of the manifests that are read");
+            assert_eq!(world.read("van.yaml"), STREAM);
+        }
+    }
 }
 
 fn json_list() {
