@@ -12,6 +12,7 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("kustomize::every_way_does_the_same", every_way),
         trial("kustomize::missing_flags_are_seen_by_what_the_readme_advises", missing_flags),
         trial("kustomize::an_empty_kustomization_stays_empty", empty),
+        trial("kustomize::a_broken_file_is_an_error_without_an_answer", broken),
         trial("kustomize::findings_name_the_files_that_kustomize_knows", origins),
         trial("kustomize::new_resources_come_last_and_names_stay", new_resources),
         trial("kustomize::a_validator_can_be_no_function", validator),
@@ -188,6 +189,15 @@ fn empty() {
         assert!(ran.bytes.is_empty(), "{}", ran.out());
         // A bare stream that is empty could be one that was lost; an empty list is a list.
         let _ = if overlay == "legacy" { ran.with(1).says("standard input is empty") } else { ran.with(0) };
+    }
+}
+
+fn broken() {
+    let Some(host) = host() else { return };
+    host.copy("kustomize", "k");
+    host.world.write("k/base/orders.yaml", text("kustomize/base/orders.yaml") + "---\nkind: Pod\nspec: [\n");
+    for Way { command, overlay } in WAYS {
+        build(&host, command, &format!("k/{overlay}"), None).with(1).says("orders.yaml").nothing();
     }
 }
 
