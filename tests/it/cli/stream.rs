@@ -68,8 +68,9 @@ fn no_argument() {
     let ran = world.stream(&[], SAFE).with(0);
     assert_eq!(ran.bytes, world.stream(&["-"], SAFE).with(0).bytes);
     assert_eq!(world.read("bank.yaml"), BANK);
-    // With a flag it is about the files here, and standard input is not read.
-    world.stream(&["--check"], SAFE).with(1).prints("bank.yaml");
+    // With a flag it is about the files here, unless somebody sends something.
+    world.run(&["--check"]).with(1).prints("bank.yaml");
+    world.stream(&["--check"], SAFE).with(2).says("no PATH says what to read").nothing();
 }
 
 fn broken_document() {
