@@ -65,7 +65,12 @@ pub(super) fn run(arguments: &Export) -> u8 {
     }
     let left_out = report::count(export.left_out.len(), "fix").replace("fixs", "fixes");
     let new = report::count(export.new, "new resource");
-    log.say(&format!("{}, {new}; {left_out} left out\n", report::count(export.patches, "patched resource")));
+    let waiting = match report::held_back(&export.outcome) {
+        0 => String::new(),
+        1 => "; 1 more fix needs --unsafe".to_owned(),
+        more => format!("; {more} more fixes need --unsafe"),
+    };
+    log.say(&format!("{}, {new}; {left_out} left out{waiting}\n", report::count(export.patches, "patched resource")));
     if !input.errors.is_empty() {
         return USAGE;
     }
