@@ -31,12 +31,18 @@ const REFUSED: [(&str, &str); 10] = [
 /// The options that hold for all Applications, from the environment of the sidecar: no Application can set it.
 const OPERATOR: &str = "MESHFIX_KUSTOMIZE_OPTIONS";
 
+/// What kustomize says in front of text of the repository that may be secret: literals and patches.
+const QUOTING: [&str; 3] = ["literal sources [", "invalid literal source ", "patch from ["];
+
 /// Builds the kustomization in the application's folder.
 pub(super) fn build(request: &Request) -> Result<String, Stop> {
     let options = options(request)?;
     let scratch = Scratch::new()?;
     let call = |name: &str, word: &str| {
         let mut program = program(name, &[word], request, &scratch).with(["."]).with(&options);
+        for words in QUOTING {
+            program = program.cut_behind(words);
+        }
         // Helm's plugins are programs, and kustomize lets a kustomization say where they lie.
         program = program.set("HELM_PLUGINS", scratch.path().join("no-plugins"));
         if variable("GIT_ALLOW_PROTOCOL").is_none() {

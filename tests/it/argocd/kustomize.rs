@@ -19,6 +19,7 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("kustomize_gets_one_argument_for_each_option", one_argument),
         trial("kubectl_stands_in_for_kustomize", kubectl),
         trial("kustomize_that_fails_or_prints_nothing_is_an_error", failing),
+        trial("kustomize_that_quotes_literals_is_told_without_them", literals),
         trial("real_kustomize_builds_an_overlay", real),
         trial("real_kustomize_runs_no_program_of_the_repository", injections),
     ]
@@ -130,6 +131,24 @@ fn failing() {
     let answer = App::at("east", FILES).program("kustomize", script).call("generate");
     let expected = "error: `kustomize build` failed (exit code 1): Error: config: ` … `: no such file;";
     assert!(answer.error(2).starts_with(expected), "{}", answer.err);
+}
+
+fn literals() {
+    for (said, told) in [
+        ("Error: literal sources [token hunter2z]: no =", "Error: literal sources […;"),
+        ("Error: invalid literal source hunter2z, expected key=value", "Error: invalid literal source …;"),
+        ("Error: unable to parse patch from [hunter2z\\nhunter2z]", "Error: unable to parse patch from […;"),
+    ] {
+        let script = format!("printf '{said}\\n' >&2; exit 1");
+        let answer = App::at("east", FILES).program("kustomize", &script).call("generate");
+        assert!(answer.error(2).contains(told) && !answer.err.contains("hunter2z"), "{}", answer.err);
+    }
+    let Some([kustomize]) = programs::find("the Argo CD plugin", ["kustomize"]) else { return };
+    for text in ["secretGenerator: [{name: a, literals: [hunter2z]}]\n", "patches: [{patch: \"hunter2z: [\"}]\n"] {
+        let answer =
+            App::at("east", &[("east/kustomization.yaml", text)]).real("kustomize", &kustomize).call("generate");
+        assert!(!answer.error(2).contains("hunter2z"), "{}", answer.err);
+    }
 }
 
 fn real() {
