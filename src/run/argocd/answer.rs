@@ -88,11 +88,16 @@ fn holds_something(text: &str) -> bool {
 fn is_something(node: Node<'_>) -> bool {
     let is_list = || node.get("kind").and_then(Node::text).is_some_and(|kind| kind.ends_with("List"));
     match node.get("items") {
-        _ if node.is_null() || node.kind().is_mapping() && node.entries().is_empty() => false,
+        _ if is_null(node) || node.kind().is_mapping() && node.entries().is_empty() => false,
         Some(items) if items.kind().is_sequence() => items.items().any(is_something),
-        Some(items) if items.is_null() => !is_list(),
+        Some(items) if is_null(items) => !is_list(),
         _ => true,
     }
+}
+
+/// Null, by a tag too.
+fn is_null(node: Node<'_>) -> bool {
+    node.is_null() || node.kind().is_scalar() && node.value().is_ok_and(|value| value.is_null())
 }
 
 fn empty(source: Source) -> String {

@@ -15,7 +15,6 @@ pub(super) fn template(request: &Request) -> Result<String, Stop> {
     let parameters = &request.parameters;
     let mut helm = program("helm", &["template"], request, &scratch);
     let release = release(request)?;
-    request.checkout.stays_inside(&request.checkout.here)?;
     for (flag, value) in [("--namespace", &request.namespace), ("--kube-version", &request.kube_version)] {
         if let Some(value) = value {
             helm = helm.with([flag, value]);
@@ -43,6 +42,7 @@ pub(super) fn template(request: &Request) -> Result<String, Stop> {
     }
     // Behind `--` nothing is taken for a flag.
     helm = helm.with(["--"]).with(release).with(["."]);
+    request.checkout.stays_inside(&request.checkout.here)?;
     run(&helm, request)
 }
 

@@ -288,15 +288,18 @@ fn not_text() {
 }
 
 fn escaping() {
-    let app = || {
+    let app = |file: &str| {
         let app = printing(BANK, &[("apps/shop/values.yaml", ""), ("apps/other/x.yaml", "")]);
         fs::write(app.world.outside("secret.yaml"), "password: s3cret\n").expect("written");
-        symlink("../../../secret.yaml", app.world.path("apps/shop/link.yaml")).expect("a link");
         symlink("../other", app.world.path("apps/shop/folder")).expect("a link");
+        if file.starts_with('.') || file.starts_with("folder") {
+            return app;
+        }
+        symlink("../../../secret.yaml", app.world.path("apps/shop/link.yaml")).expect("a link");
         symlink("../../..", app.world.path("apps/shop/out")).expect("a link");
         app
     };
-    let call = |file: &str| app().parameters(json!([{"name": "values-files", "array": [file]}])).call("generate");
+    let call = |file: &str| app(file).parameters(json!([{"name": "values-files", "array": [file]}])).call("generate");
     for (file, why) in [
         ("../../../secret.yaml", "it leads out of the repository"),
         ("../../../../../../../etc/passwd", "it leads out of the repository"),
