@@ -107,7 +107,10 @@ fn scalars(values: &str) -> Vec<String> {
         Err(_) => {
             for line in values.lines() {
                 let value = line.split_once(": ").map_or(line, |(_, value)| value);
-                found.extend([line.to_owned(), value.trim_matches(['\'', '"', ' ']).to_owned()]);
+                found.extend([
+                    line.to_owned(),
+                    value.trim_matches(['\'', '"', ' ', '-', ',', '[', ']', '{', '}']).to_owned(),
+                ]);
             }
         }
     }

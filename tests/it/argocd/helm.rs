@@ -250,6 +250,8 @@ fn secrets() {
     let app = App::at("apps/shop", &chart()).program("helm", "echo 'Error: near hunter2z' >&2; exit 1");
     let app = app.parameters(json!([{"name": "values", "string": "a: [\nb: \"hunter2z\"\n"}]));
     assert!(app.call("generate").error(2).contains("Error: near ***;"));
+    let app = app.parameters(json!([{"name": "values", "string": "a: {\n- 'hunter2z'\n"}]));
+    assert!(app.call("generate").error(2).contains("Error: near ***;"));
 }
 
 fn failing() {
