@@ -306,11 +306,14 @@ fn end(child: &mut Child) -> io::Result<ExitStatus> {
 
 /// Ends all processes below us. What is started meanwhile is seen in the next round.
 fn end_descendants() {
+    let mut were_none = false;
     for _ in 0..ROUNDS {
         let living = descendants();
-        if living.is_empty() {
+        // One that was listed may have started another and ended before it was looked at: only a second look shows that.
+        if living.is_empty() && were_none {
             return;
         }
+        were_none = living.is_empty();
         for process in living {
             let _ = kill_process(process, Signal::KILL);
         }
