@@ -1,5 +1,6 @@
 //! The copy of a repository that another program made for one application: where it starts, and what leads out of it.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -55,6 +56,40 @@ impl Checkout {
         }
         let real = fs::canonicalize(self.here.join(plain)).map_err(|error| reason(&error))?;
         if real.starts_with(&self.root) { Ok(real) } else { Err("it leads out of the repository".to_owned()) }
+    }
+
+    /// Looks for symbolic links that lead out of the copy, in a folder and in all that its links lead to: programs follow
+    /// them.
+    ///
+    /// # Errors
+    /// The first one, by name. One that leads nowhere counts: who writes through it makes a file out there.
+    pub fn stays_inside(&self, folder: &Path) -> Result<(), String> {
+        let mut folders = vec![folder.to_owned()];
+        let mut seen = HashSet::new();
+        while let Some(folder) = folders.pop() {
+            let problem = |error: &std::io::Error| format!("{}: {}", self.name(&folder), reason(error));
+            if !seen.insert(fs::canonicalize(&folder).map_err(|error| problem(&error))?) {
+                continue;
+            }
+            for entry in fs::read_dir(&folder).map_err(|error| problem(&error))? {
+                let entry = entry.map_err(|error| problem(&error))?;
+                let (path, kind) = (entry.path(), entry.file_type().map_err(|error| problem(&error))?);
+                if kind.is_symlink() {
+                    let real = fs::canonicalize(&path).ok().filter(|real| real.starts_with(&self.root));
+                    let Some(real) = real else {
+                        let name = self.name(&path);
+                        return Err(format!(
+                            "{name}: it is a symbolic link that leads out of the repository or to nothing; put a file \
+                             there"
+                        ));
+                    };
+                    folders.extend(real.is_dir().then_some(path));
+                } else if kind.is_dir() {
+                    folders.push(path);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether `..` stays below the root. What lies outside is not even asked for, so that nobody learns what is there.

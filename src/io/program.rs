@@ -1,6 +1,7 @@
 //! Other programs: started without a shell, and ended in time with all that they started. They stay in our process group:
 //! who ends us with no more warning, as Argo CD does, ends that.
 
+use std::cmp::Reverse;
 use std::ffi::OsString;
 use std::fs::Permissions;
 use std::io::{self, Read, Write as _};
@@ -14,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpid, kill_process, waitid};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tempfile::TempDir;
 
@@ -105,6 +106,8 @@ pub struct Program {
     input: Option<String>,
     /// Texts that no message shows, with what stands for each.
     hidden: Vec<(String, &'static str)>,
+    /// Words of its messages behind which nothing is quoted.
+    cut_behind: Vec<&'static str>,
 }
 
 impl Program {
@@ -138,6 +141,13 @@ impl Program {
     #[must_use]
     pub fn hide(mut self, text: impl Into<String>, instead: &'static str) -> Program {
         self.hidden.push((text.into(), instead));
+        self
+    }
+
+    /// With words of its messages behind which nothing is quoted.
+    #[must_use]
+    pub fn cut_behind(mut self, words: &'static str) -> Program {
+        self.cut_behind.push(words);
         self
     }
 
@@ -190,18 +200,24 @@ impl Program {
     /// What it said on standard error, as one line: the sentence that starts the error, and the one that ends it. What
     /// stands between them may be text of the repository.
     fn quoted(&self, text: &str) -> String {
+        let cut = self.cut_behind.iter().filter_map(|words| Some(text.find(words)? + words.len())).min();
+        let mut text = cut.map_or_else(|| text.to_owned(), |cut| format!("{}…", &text[..cut]));
+        // A longer text may hold a shorter one, and lines cut it.
+        let mut hidden: Vec<_> = self.hidden.iter().collect();
+        hidden.sort_by_key(|(text, _)| Reverse(text.len()));
+        for (hide, instead) in hidden {
+            text = text.replace(hide.as_str(), instead);
+        }
+        let text = without_credentials(&text);
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let is_error = |line: &&&str| line.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("error"));
         let first = lines.iter().position(|line| is_error(&line)).unwrap_or(lines.len().saturating_sub(2));
-        let mut said = match &lines[first..] {
+        let said = match &lines[first..] {
             [] => return "it said nothing".to_owned(),
             [one] => (*one).to_owned(),
             [first, last] => format!("{first}; {last}"),
             [first, .., last] => format!("{first} … {last}"),
         };
-        for (text, instead) in &self.hidden {
-            said = said.replace(text.as_str(), instead);
-        }
         match said.chars().count() {
             length if length > QUOTED => {
                 // What was asked for stands at the front of long messages, the reason at their end.
@@ -212,6 +228,25 @@ impl Program {
             _ => said,
         }
     }
+}
+
+/// The text without the names and passwords of its URLs.
+pub fn without_credentials(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (front, behind) = rest.split_at(at + 3);
+        out += front;
+        let end = behind.find(|c: char| c.is_whitespace() || "/?#\"'`<>".contains(c)).unwrap_or(behind.len());
+        rest = match behind[..end].rfind('@') {
+            Some(at) => {
+                out += "***";
+                &behind[at..]
+            }
+            None => behind,
+        };
+    }
+    out + rest
 }
 
 fn told(status: ExitStatus) -> String {
@@ -271,11 +306,14 @@ fn end(child: &mut Child) -> io::Result<ExitStatus> {
 
 /// Ends all processes below us. What is started meanwhile is seen in the next round.
 fn end_descendants() {
+    let mut were_none = false;
     for _ in 0..ROUNDS {
         let living = descendants();
-        if living.is_empty() {
+        // One that was listed may have started another and ended before it was looked at: only a second look shows that.
+        if living.is_empty() && were_none {
             return;
         }
+        were_none = living.is_empty();
         for process in living {
             let _ = kill_process(process, Signal::KILL);
         }
@@ -312,7 +350,7 @@ fn prepare() {
     PREPARED.get_or_init(|| {
         #[cfg(target_os = "linux")]
         let _ = rustix::process::set_child_subreaper(Some(getpid()));
-        let Ok(mut signals) = Signals::new([SIGTERM, SIGINT, SIGHUP]) else { return };
+        let Ok(mut signals) = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGQUIT]) else { return };
         thread::spawn(move || {
             for signal in signals.forever() {
                 let ours = ours();
@@ -372,6 +410,7 @@ mod tests {
     #[test]
     fn messages_are_quoted_without_what_stands_between() {
         let program = Program::new("helm", &["template"]).hide("/tmp/copy/", "").hide("s3cret", "***");
+        let program = program.hide("s3cret\ntail", "***").cut_behind("literal sources [");
         for (text, quoted) in [
             ("", "it said nothing"),
             ("\n oh no \n", "oh no"),
@@ -382,6 +421,12 @@ mod tests {
             ),
             ("one\ntwo\nthree", "two; three"),
             ("Error: password s3cret", "Error: password ***"),
+            ("Error: password s3cret\ntail of it", "Error: password *** of it"),
+            ("Error: literal sources [a=b\nc=d]: no", "Error: literal sources […"),
+            (
+                "Error: no \"https://a:b@charts.example/x@y\" at oci://c@d http://e.example",
+                "Error: no \"https://***@charts.example/x@y\" at oci://***@d http://e.example",
+            ),
         ] {
             assert_eq!(program.quoted(text), quoted);
         }

@@ -1,5 +1,7 @@
 //! The manifests of an application, fixed: all of them, or an error.
 
+use std::sync::Arc;
+
 use super::request::Request;
 use super::source::Source;
 use super::{Stop, helm, kept, kustomize};
@@ -14,7 +16,7 @@ use crate::run::choices::Choices;
 use crate::run::console::Console;
 use crate::run::filter::{exit_code, fix, fixed, which};
 use crate::run::{FOUND, left_over};
-use crate::yaml;
+use crate::yaml::{self, Node};
 
 /// What an application is made of, before anything is fixed.
 struct Rendered {
@@ -33,7 +35,8 @@ pub(super) fn generate(request: &Request, talk: &Talk) -> Result<u8, Stop> {
         console.say(&choices.told());
     }
     let rendered = render(request, source)?;
-    if !rendered.texts.iter().any(|(_, text)| holds_something(text)) && !request.parameters.flag("allow-empty") {
+    let may_be_empty = request.parameters.flag("allow-empty");
+    if !may_be_empty && !rendered.texts.iter().any(|(_, text)| holds_something(text)) {
         return Err(empty(source).into());
     }
     let kinds = Kinds::of(&choices.options);
@@ -46,6 +49,9 @@ pub(super) fn generate(request: &Request, talk: &Talk) -> Result<u8, Stop> {
     let outcome = fix(sources.iter().flatten().cloned().collect(), &choices, &console).map_err(told)?;
     let answer = answer(&rendered, &sources, &outcome, choices.mode, source);
     kept::check(&outcome)?;
+    if !may_be_empty && !holds_something(&answer) {
+        return Err(empty(source).into());
+    }
     if let Err(error) = stream::write(answer.as_bytes()) {
         return Err(format!("standard output: {}", reason(&error)).into());
     }
@@ -69,12 +75,29 @@ fn render(request: &Request, source: Source) -> Result<Rendered, Stop> {
     })
 }
 
-/// True for a text with more than comments, markers and nulls: Argo CD takes the others for no resource at all.
+/// Whether Argo CD finds a resource in the text: comments, nulls, empty mappings and lists without items are none. What is
+/// not read is taken for one.
 fn holds_something(text: &str) -> bool {
-    text.trim_start_matches('\u{feff}').lines().any(|line| {
-        let line = line.strip_prefix("---").unwrap_or(line).trim();
-        !line.is_empty() && !line.starts_with('#') && !["...", "null", "~"].contains(&line)
+    let text: Arc<str> = text.into();
+    yaml::slices(&text).into_iter().any(|slice| match yaml::parse(&text, slice) {
+        Ok(document) => document.is_some_and(|document| is_something(document.root())),
+        Err(_) => true,
     })
+}
+
+fn is_something(node: Node<'_>) -> bool {
+    let is_list = || node.get("kind").and_then(Node::text).is_some_and(|kind| kind.ends_with("List"));
+    match node.get("items") {
+        _ if is_null(node) || node.kind().is_mapping() && node.entries().is_empty() => false,
+        Some(items) if items.kind().is_sequence() => items.items().any(is_something),
+        Some(items) if is_null(items) => !is_list(),
+        _ => true,
+    }
+}
+
+/// Null, by a tag too.
+fn is_null(node: Node<'_>) -> bool {
+    node.is_null() || node.kind().is_scalar() && node.value().is_ok_and(|value| value.is_null())
 }
 
 fn empty(source: Source) -> String {

@@ -7,7 +7,7 @@ use super::Stop;
 use super::request::{Request, variable};
 use super::source::CHART;
 use super::tools::{program, run};
-use crate::io::program::{Program, Scratch};
+use crate::io::program::{Program, Scratch, without_credentials};
 use crate::yaml::{self, Document, Node};
 
 /// The folder that dependencies lie in.
@@ -30,12 +30,17 @@ pub(super) fn fetch(request: &Request) -> Result<(), Stop> {
     if dependencies.iter().all(|dependency| is_there(&here.join(CHARTS), &dependency.name)) {
         return Ok(());
     }
+    request.checkout.stays_inside(here)?;
     for dependency in &dependencies {
         if let Some(folder) = dependency.repository.strip_prefix("file://") {
-            request.checkout.inside(folder).map_err(|problem| {
+            let folder = request.checkout.inside(folder).map_err(|problem| {
                 let Dependency { name, repository } = dependency;
+                let repository = without_credentials(repository);
                 format!("{CHART}: the dependency `{name}` has the repository `{repository}`: {problem}")
             })?;
+            if folder.is_dir() {
+                request.checkout.stays_inside(&folder)?;
+            }
         }
     }
     let scratch = Scratch::new()?;

@@ -39,6 +39,9 @@ impl Request {
     /// Reads the environment.
     pub(super) fn read() -> Result<Request, Stop> {
         let name = variable("ARGOCD_APP_NAME");
+        if std::env::var_os(parameters::VARIABLE).is_some_and(|text| text.to_str().is_none()) {
+            return Err(format!("{} is not UTF-8; nothing of it can be read", parameters::VARIABLE).into());
+        }
         Ok(Request {
             checkout: checkout()?,
             parameters: Parameters::read(&variable(parameters::VARIABLE).unwrap_or_default())?,

@@ -13,6 +13,7 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("parameters_go_over_the_configuration_key_by_key", over),
         trial("parameters_that_say_nothing_are_none", nothing),
         trial("parameters_that_are_not_understood_are_errors", wrong),
+        trial("parameters_that_are_no_text_are_an_error", no_text),
         trial("the_configuration_is_the_nearest_in_the_copy", nearest),
         trial("the_type_may_be_said", said_type),
     ]
@@ -118,6 +119,17 @@ fn wrong() {
     }
     let answer = bank(json!([{"name": "a"}, {"name": "b"}])).call("generate");
     assert_eq!(answer.error(2).lines().count(), 2, "each has its line: {}", answer.err);
+}
+
+fn no_text() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let app = bank(json!(null));
+    let mut command = app.world.command(&["argocd", "generate"]);
+    command.env("ARGOCD_APP_PARAMETERS", std::ffi::OsStr::from_bytes(b"[{\"name\": \"\xff\"}]"));
+    let output = command.current_dir(app.world.path("shop")).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+    assert!(said.starts_with("error: ARGOCD_APP_PARAMETERS is not UTF-8"), "{said}");
 }
 
 fn nearest() {

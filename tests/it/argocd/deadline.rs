@@ -85,12 +85,13 @@ fn killed() {
 fn signalled() {
     // In a session of its own, no signal to a group reaches it.
     let apart = HANGING.replace("sleep 300 &", "setsid sleep 300 &");
-    for script in [HANGING, &apart] {
+    for (script, ending, number) in [(HANGING, Ending::Term, 15), (&apart, Ending::Term, 15), (&apart, Ending::Quit, 3)]
+    {
         let mut app = App::at(".", CHART).program("helm", script);
         app.timeout = Duration::from_secs(3);
-        app.ending = Ending::Term;
+        app.ending = ending;
         let Answer { code, signal, out, took, .. } = app.call("generate");
-        assert_eq!((code, signal, out.as_str()), (None, Some(15), ""));
+        assert_eq!((code, signal, out.as_str()), (None, Some(number), ""));
         assert!(took < Duration::from_millis(6500), "{took:?}");
         nothing_runs(&app);
         assert!(app.left_behind().is_empty(), "{:?}", app.left_behind());

@@ -17,6 +17,8 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("init_runs_helm_only_for_charts_that_are_not_there", only_where_needed),
         trial("init_refuses_charts_outside_the_repository", outside),
         trial("init_tells_why_helm_failed", failing),
+        trial("init_refuses_links_that_lead_out", links),
+        trial("init_shows_no_credentials_of_repositories", credentials),
         trial("real_helm_fetches_charts_of_the_repository", real_files),
         trial("real_helm_fetches_the_very_versions_of_the_lock", real_server),
     ]
@@ -86,6 +88,29 @@ fn failing() {
     assert!(app.call("init").error(2).starts_with(expected));
     // What is wrong with the chart, `helm template` says.
     App::at(".", &[("Chart.yaml", "dependencies: [\n")]).alone().call("init").prints("");
+}
+
+fn links() {
+    let chart = chart("- {name: a, version: 1.0.0, repository: \"file://../a\"}\n");
+    for link in ["shop/Chart.lock", "a/token"] {
+        let app = App::at("shop", &[("shop/Chart.yaml", &chart), ("a/Chart.yaml", HEAD)]).program("helm", LOGGED);
+        std::os::unix::fs::symlink("/etc/passwd", app.world.path(link)).expect("a link");
+        let answer = app.call("init");
+        assert!(answer.error(2).starts_with(&format!("error: {link}: it is a symbolic link")), "{}", answer.err);
+        assert_eq!(app.logged(), "", "nothing was run");
+    }
+}
+
+fn credentials() {
+    let init = |repository: &str| {
+        let chart = chart(&format!("- {{name: a, version: 1.0.0, repository: \"{repository}\"}}\n"));
+        let script = format!("echo 'Error: looks like \"{repository}\" is not valid' >&2; exit 1");
+        App::at("shop", &[("shop/Chart.yaml", &chart)]).program("helm", &script).call("init")
+    };
+    let answer = init("https://team:hunter2z@charts.example/all");
+    assert!(answer.error(2).contains("looks like \"https://***@charts.example/all\" is"), "{}", answer.err);
+    let answer = init("file://team:hunter2z@charts.example/all");
+    assert!(answer.error(2).contains("the repository `file://***@charts.example/all`:"), "{}", answer.err);
 }
 
 fn real_files() {

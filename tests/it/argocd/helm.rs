@@ -18,6 +18,11 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("helm_has_nothing_to_read_and_the_same_environment", environment),
         trial("helm_gets_folders_to_write_to_where_home_has_none", no_home),
         trial("helm_that_prints_nothing_is_an_error_unless_it_may", empty),
+        trial("helm_that_prints_lists_of_nothing_is_an_error", lists),
+        trial("the_name_of_a_release_is_no_flag", releases),
+        trial("values_files_that_helm_would_split_are_refused", split_paths),
+        trial("links_of_a_chart_that_lead_out_are_refused", links),
+        trial("helm_that_quotes_values_is_told_without_them", secrets),
         trial("helm_that_fails_is_told_in_one_line_without_manifests_and_secrets", failing),
         trial("helm_that_is_not_there_is_told", missing),
         trial("helm_that_prints_no_text_is_told", not_text),
@@ -52,12 +57,13 @@ fn arguments(app: &App) -> Vec<String> {
 fn called() {
     let app =
         printing(BANK, &[]).with("KUBE_VERSION", "1.33.2").with("KUBE_API_VERSIONS", "v1, apps/v1,,a.example/v1/Tree");
-    let expected = "template shop . --namespace market --kube-version 1.33.2 --include-crds --api-versions v1 --api-versions apps/v1 --api-versions a.example/v1/Tree";
+    let expected = "template --namespace market --kube-version 1.33.2 --include-crds --api-versions v1 --api-versions apps/v1 --api-versions a.example/v1/Tree -- shop .";
     assert_eq!(arguments(&app).join(" "), expected);
     // An Application of another namespace has it in its name, and no release may.
-    assert_eq!(arguments(&printing(BANK, &[]).with("ARGOCD_APP_NAME", "team-a_shop"))[1], "shop");
+    let apart = arguments(&printing(BANK, &[]).with("ARGOCD_APP_NAME", "team-a_shop"));
+    assert_eq!(apart.join(" "), "template --namespace market --include-crds -- shop .");
     let bare = printing(BANK, &[]).with("ARGOCD_APP_NAME", "").with("ARGOCD_APP_NAMESPACE", "");
-    assert_eq!(arguments(&bare), ["template", ".", "--include-crds"]);
+    assert_eq!(arguments(&bare), ["template", "--include-crds", "--", "."]);
     let answer = printing(BANK, &[]).call("generate");
     assert_eq!(answer.out, BANK.replace("ClusterFirstWithHostNet", "ClusterFirst").replace("value: 5", "value: \"5\""));
     answer.says("error host-network: Pod/teller");
@@ -76,8 +82,6 @@ fn parameters() {
         arguments(&app),
         [
             "template",
-            "market",
-            ".",
             "--namespace",
             "market",
             "--include-crds",
@@ -93,6 +97,9 @@ fn parameters() {
             "list={a,b}",
             "--set-string",
             "zip=01234",
+            "--",
+            "market",
+            ".",
         ]
     );
     // Values may hold secrets: no file has them.
@@ -130,13 +137,121 @@ fn app_path() -> String {
 }
 
 fn empty() {
-    for stream in ["", "\n", "# nothing\n", "---\n# Source: a\n---\n", "---\nnull\n...\n", "\u{feff}---\r\n"] {
+    for stream in ["", "\n", "# nothing\n", "---\n# Source: a\n---\n", "---\nnull\n...\n", "\u{feff}---\r\n"]
+        .into_iter()
+        .chain(NO_RESOURCE.iter().copied())
+    {
         let answer = printing(stream, &[]).call("generate");
         let says = answer.error(2);
         assert!(says.contains("`helm template` printed no manifest") && says.contains("`allow-empty`"), "{says}");
         let app = printing(stream, &[]).parameters(json!([{"name": "allow-empty", "string": "true"}]));
         app.call("generate").prints(stream);
     }
+}
+
+/// Texts that Argo CD takes for no resource at all.
+const NO_RESOURCE: &[&str] = &[
+    "apiVersion: v1\nkind: List\nitems: []\n",
+    "apiVersion: v1\nkind: List\nitems:\n",
+    "kind: List\nitems: [{}, null, {kind: List, items: []}]\n",
+    "{}\n",
+    "--- !!null\n",
+    "--- # c\n",
+    "--- {} # c\n---\n~\n",
+];
+
+fn lists() {
+    for stream in NO_RESOURCE {
+        assert!(printing(stream, &[]).call("generate").error(2).contains("printed no manifest"), "{stream}");
+    }
+    for stream in ["kind: List\nitems: [{kind: Namespace}]\n", "{}\n---\nkind: Namespace\n", "kind: X\nbad: {{ x\n"] {
+        let app = printing(stream, &[]).parameters(json!([{"name": "rules", "array": ["none"]}]));
+        app.call("generate").prints(stream);
+    }
+}
+
+fn releases() {
+    let long = "a".repeat(54);
+    for name in ["--post-renderer=./evil.sh", "--set-file=a=b", "-o", "Shop", "a b", "a-", ".a", "a/b", &long] {
+        let app = printing(BANK, &[]).parameters(json!([{"name": "release-name", "string": name}]));
+        let answer = app.call("generate");
+        let expected = "error: the Application's parameters: `release-name` must be at most 53 lowercase letters";
+        assert!(
+            answer.error(2).starts_with(expected) && answer.err.contains(&format!("not `{name}`")),
+            "{}",
+            answer.err
+        );
+        assert_eq!(app.logged(), "", "nothing was run");
+    }
+    for name in ["team_", "team_--debug", &long] {
+        let app = printing(BANK, &[]).with("ARGOCD_APP_NAME", name);
+        let answer = app.call("generate");
+        let says = answer.error(2);
+        assert!(says.starts_with("error: ARGOCD_APP_NAME gives `") && says.contains("`release-name`"), "{says}");
+        assert_eq!(app.logged(), "", "nothing was run");
+    }
+    let app = printing(BANK, &[]).parameters(json!([{"name": "release-name", "string": &long[1..]}]));
+    assert_eq!(arguments(&app.with("ARGOCD_APP_NAME", "team_")).iter().rev().nth(1), Some(&long[1..].to_owned()));
+}
+
+fn split_paths() {
+    for name in ["x,/etc/passwd", "\"x\"", "x\ny"] {
+        let app = || {
+            let app = printing(BANK, &[(&format!("apps/shop/{name}"), "a: b\n")]);
+            symlink(name, app.world.path("apps/shop/plain.yaml")).expect("a link");
+            app
+        };
+        for file in [name, "plain.yaml"] {
+            let app = app().parameters(json!([{"name": "values-files", "array": [file]}]));
+            let answer = app.call("generate");
+            assert!(answer.error(2).contains("Helm would take its path for several"), "{}", answer.err);
+            assert_eq!(app.logged(), "", "nothing was run");
+        }
+    }
+}
+
+fn links() {
+    let app = || printing(BANK, &[("apps/other/x.yaml", ""), ("apps/shop/templates/a.yaml", "")]);
+    for (link, target) in [
+        ("apps/shop/token", "/etc/passwd"),
+        ("apps/shop/templates/deep", "../../../.."),
+        ("apps/other/behind", "/etc"),
+        ("apps/shop/Chart.lock", "/nowhere/new"),
+    ] {
+        let app = app();
+        symlink("../other", app.world.path("apps/shop/folder")).expect("a link");
+        symlink(target, app.world.path(link)).expect("a link");
+        let name = link.replace("apps/other", "apps/shop/folder");
+        let answer = app.call("generate");
+        let expected = format!("error: {name}: it is a symbolic link that leads out of the repository or to nothing;");
+        assert!(answer.error(2).starts_with(&expected), "{}", answer.err);
+        assert_eq!(app.logged(), "", "nothing was run");
+    }
+    let app = app();
+    symlink("../other", app.world.path("apps/shop/folder")).expect("a link");
+    symlink(".", app.world.path("apps/shop/itself")).expect("a link");
+    app.call("generate").manifests();
+}
+
+/// What Helm quotes of values and parameters, in all its forms.
+fn secrets() {
+    let script = "cat >/dev/null\nprintf 'Error: first-part\\nsecond-part: %s and %s and in-line and hunter2z and %s\\n' 'first-part\\nsecond-part' 'a1b2,c3d4' 'say \\\"so\\\" twice' >&2\nexit 1";
+    let app = App::at("apps/shop", &chart()).program("helm", script);
+    let app = app.parameters(json!([
+        {"name": "helm-parameters", "map": {"a": "first-part\nsecond-part", "b": "a1b2\\,c3d4"}},
+        {"name": "helm-string-parameters", "map": {"c": "say \"so\" twice"}},
+        {"name": "values", "string": "a: {b: [in-line]}\nc: hunter2z\n"},
+    ]));
+    assert_eq!(
+        app.call("generate").error(2),
+        "error: `helm template` failed (exit code 1): Error: ***: *** and *** and *** and *** and ***; run it in the \
+         application's folder to see all of it"
+    );
+    let app = App::at("apps/shop", &chart()).program("helm", "echo 'Error: near hunter2z' >&2; exit 1");
+    let app = app.parameters(json!([{"name": "values", "string": "a: [\nb: \"hunter2z\"\n"}]));
+    assert!(app.call("generate").error(2).contains("Error: near ***;"));
+    let app = app.parameters(json!([{"name": "values", "string": "a: {\n- 'hunter2z'\n"}]));
+    assert!(app.call("generate").error(2).contains("Error: near ***;"));
 }
 
 fn failing() {
@@ -175,15 +290,18 @@ fn not_text() {
 }
 
 fn escaping() {
-    let app = || {
+    let app = |file: &str| {
         let app = printing(BANK, &[("apps/shop/values.yaml", ""), ("apps/other/x.yaml", "")]);
         fs::write(app.world.outside("secret.yaml"), "password: s3cret\n").expect("written");
-        symlink("../../../secret.yaml", app.world.path("apps/shop/link.yaml")).expect("a link");
         symlink("../other", app.world.path("apps/shop/folder")).expect("a link");
+        if file.starts_with('.') || file.starts_with("folder") {
+            return app;
+        }
+        symlink("../../../secret.yaml", app.world.path("apps/shop/link.yaml")).expect("a link");
         symlink("../../..", app.world.path("apps/shop/out")).expect("a link");
         app
     };
-    let call = |file: &str| app().parameters(json!([{"name": "values-files", "array": [file]}])).call("generate");
+    let call = |file: &str| app(file).parameters(json!([{"name": "values-files", "array": [file]}])).call("generate");
     for (file, why) in [
         ("../../../secret.yaml", "it leads out of the repository"),
         ("../../../../../../../etc/passwd", "it leads out of the repository"),

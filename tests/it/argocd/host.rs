@@ -40,6 +40,8 @@ pub(crate) enum Ending {
     ArgoCd,
     /// The command alone gets SIGTERM.
     Term,
+    /// The command alone gets SIGQUIT.
+    Quit,
 }
 
 /// What came of a command.
@@ -155,6 +157,7 @@ fn run(command: &mut Command, timeout: Duration, ending: Ending) -> Answer {
                 let _ = kill_process_group(group, Signal::TERM);
             }
             Ending::Term => kill_process(group, Signal::TERM).expect("asked to end"),
+            Ending::Quit => kill_process(group, Signal::QUIT).expect("asked to end"),
         }
         output = receiver.recv_timeout(GRACE);
         if ending == Ending::ArgoCd {

@@ -16,8 +16,10 @@ pub(super) fn trials() -> Vec<Trial> {
     vec![
         trial("kustomize_is_called_with_what_an_application_may_say", called),
         trial("kustomize_gets_no_option_that_runs_programs_or_reads_outside", refused),
+        trial("kustomize_gets_one_argument_for_each_option", one_argument),
         trial("kubectl_stands_in_for_kustomize", kubectl),
         trial("kustomize_that_fails_or_prints_nothing_is_an_error", failing),
+        trial("kustomize_that_quotes_literals_is_told_without_them", literals),
         trial("real_kustomize_builds_an_overlay", real),
         trial("real_kustomize_runs_no_program_of_the_repository", injections),
     ]
@@ -47,10 +49,10 @@ fn called() {
     let app =
         printing(CLEAN).with("MESHFIX_KUSTOMIZE_OPTIONS", " --enable-helm  --load-restrictor=LoadRestrictionsNone ");
     let app =
-        app.parameters(json!([{"name": "kustomize-options", "array": ["--reorder=none", "--helm-kube-version 1.33"]}]));
+        app.parameters(json!([{"name": "kustomize-options", "array": ["--reorder=none", "--enable-managedby-label", "--helm-kube-version=1.33"]}]));
     assert_eq!(
         arguments(&app),
-        "kustomize build . --enable-helm --load-restrictor=LoadRestrictionsNone --reorder=none --helm-kube-version 1.33"
+        "kustomize build . --enable-helm --load-restrictor=LoadRestrictionsNone --reorder=none --enable-managedby-label --helm-kube-version=1.33"
     );
     printing(BANK).call("generate").says("error host-network: Pod/teller");
 }
@@ -79,14 +81,33 @@ fn refused() {
         assert!(error.contains(says) && error.contains("MESHFIX_KUSTOMIZE_OPTIONS"), "{option}: {error}");
         assert_eq!(app.logged(), "", "nothing was run");
     }
-    // A value is the option's own, and no further option.
-    let app =
-        printing(CLEAN).parameters(json!([{"name": "kustomize-options", "array": ["--reorder none --enable-exec"]}]));
-    app.call("generate").manifests();
-    assert!(app.logged().lines().any(|line| line == "none --enable-exec"), "{}", app.logged());
     // The operator's variable can't come from an Application.
     let app = printing(CLEAN).with("ARGOCD_ENV_MESHFIX_KUSTOMIZE_OPTIONS", "--enable-exec");
     assert_eq!(arguments(&app), "kustomize build .");
+}
+
+/// What is split at a space, or takes the next argument for its value, could bring in what is refused.
+fn one_argument() {
+    let app = |options: &[&str]| printing(CLEAN).parameters(json!([{"name": "kustomize-options", "array": options}]));
+    for option in [
+        "--reorder=none --enable-exec",
+        "--reorder none --enable-exec",
+        "--reorder\tnone",
+        "--reorder=none\n--enable-exec",
+        "--reorder=none ",
+        "--reorder",
+        "--enable-managedby-label --enable-exec",
+        "--enable-managedby-label=true",
+    ] {
+        let app = app(&["--reorder=none", option]);
+        let answer = app.call("generate");
+        let error = answer.error(2);
+        assert!(error.contains("must be written as `--"), "{option}: {error}");
+        assert_eq!(app.logged(), "", "nothing was run");
+    }
+    let answer = app(&["--enable-exec\tx"]).call("generate");
+    assert!(answer.error(2).contains("`--enable-exec` is not"), "{}", answer.err);
+    assert_eq!(arguments(&app(&["--reorder=a=b"])), "kustomize build . --reorder=a=b");
 }
 
 fn kubectl() {
@@ -110,6 +131,24 @@ fn failing() {
     let answer = App::at("east", FILES).program("kustomize", script).call("generate");
     let expected = "error: `kustomize build` failed (exit code 1): Error: config: ` … `: no such file;";
     assert!(answer.error(2).starts_with(expected), "{}", answer.err);
+}
+
+fn literals() {
+    for (said, told) in [
+        ("Error: literal sources [token hunter2z]: no =", "Error: literal sources […;"),
+        ("Error: invalid literal source hunter2z, expected key=value", "Error: invalid literal source …;"),
+        ("Error: unable to parse patch from [hunter2z\\nhunter2z]", "Error: unable to parse patch from […;"),
+    ] {
+        let script = format!("printf '{said}\\n' >&2; exit 1");
+        let answer = App::at("east", FILES).program("kustomize", &script).call("generate");
+        assert!(answer.error(2).contains(told) && !answer.err.contains("hunter2z"), "{}", answer.err);
+    }
+    let Some([kustomize]) = programs::find("the Argo CD plugin", ["kustomize"]) else { return };
+    for text in ["secretGenerator: [{name: a, literals: [hunter2z]}]\n", "patches: [{patch: \"hunter2z: [\"}]\n"] {
+        let answer =
+            App::at("east", &[("east/kustomization.yaml", text)]).real("kustomize", &kustomize).call("generate");
+        assert!(!answer.error(2).contains("hunter2z"), "{}", answer.err);
+    }
 }
 
 fn real() {
